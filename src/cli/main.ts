@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+/** The gan-onnx command: wiring only. */
+
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { UserError } from '../errors/user-error.js';
+import { acceptUnderscores } from './arguments.js';
+import { InterruptedError } from './interrupt.js';
+import { sampleCommand } from './sample.js';
+import { trainCommand } from './train.js';
+
+/** Exit codes: 1 for what went wrong, 2 for wrong usage, 130 after Ctrl-C. */
+const EXIT = { failure: 1, usage: 2, interrupted: 130 } as const;
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Says what went wrong in one line, and gives the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
+  if (error instanceof InterruptedError) return EXIT.interrupted;
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const known = error instanceof UserError;
+  const line = known ? message : `unexpected error: ${message.split('\n', 1)[0]}`;
+  const debug = process.env.GAN_ONNX_DEBUG !== undefined;
+  const hint = known || debug ? '' : ' (set GAN_ONNX_DEBUG=1 for where)';
+  process.stderr.write(`gan-onnx: ${line}${hint}\n${debug ? `${stack}\n` : ''}`);
+  return EXIT.failure;
+}
+
+const version = packageVersion();
+const program = new Command('gan-onnx')
+  .description(
+    'Trains generative adversarial networks with ONNX Runtime and samples the generators they leave.',
+  )
+  .version(version)
+  .showHelpAfterError('(gan-onnx --help lists what there is)')
+  .exitOverride();
+for (const command of [trainCommand(version), sampleCommand()]) {
+  program.addCommand(command.copyInheritedSettings(program));
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader of a pipe went away (`gan-onnx ... | head`): nobody is left to tell.
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+try {
+  await program.parseAsync(acceptUnderscores(process.argv));
+} catch (error) {
+  process.exitCode = report(error);
+}

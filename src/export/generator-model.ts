@@ -1,0 +1,64 @@
+/** generator.onnx: the trained generator as a model that any ONNX Runtime samples without this project. */
+
+import { Graph } from './graph.js';
+import { forward, type GanSpec, networkParameters } from './networks.js';
+import type { StateTensor } from './state.js';
+import { toImages } from './step-graphs.js';
+
+/** What a run tells about the generator it exports, beside what the spec says. */
+export interface GeneratorOrigin {
+  dataset: string;
+  /** Updates of the generator done. */
+  step: number;
+  /** Version of gan-onnx. */
+  version: string;
+}
+
+/**
+ * The metadata_props of generator.onnx; all values are text, structured ones JSON. Any consumer can sample from
+ * these alone: draw `z` from the named distribution, run, map [-1, 1] to pixels.
+ */
+export function generatorMetadata(gan: GanSpec, origin: GeneratorOrigin): Record<string, string> {
+  return {
+    'gan-onnx.version': origin.version,
+    'gan-onnx.network': gan.name,
+    'gan-onnx.dataset': origin.dataset,
+    'gan-onnx.step': String(origin.step),
+    'latent.size': String(gan.latent.size),
+    'latent.distribution': JSON.stringify(gan.latent.distribution),
+    'image.channels': String(gan.image[0]),
+    'image.height': String(gan.image[1]),
+    'image.width': String(gan.image[2]),
+    'image.layout': 'NCHW',
+    'image.range': '[-1,1]',
+  };
+}
+
+/**
+ * @param parameters the generator's parameters and running statistics by name
+ * @returns the model's bytes: input `z` float32 [N, latent], output `image` float32 [N, C, H, W] in [-1, 1], batch
+ * normalisation by running statistics, weights inside
+ * @throws RangeError when a parameter is missing or has the wrong shape
+ */
+export function buildGeneratorModel(
+  gan: GanSpec,
+  parameters: ReadonlyMap<string, StateTensor>,
+  origin: GeneratorOrigin,
+): Uint8Array {
+  const graph = new Graph('generator');
+  const z = graph.input('z', 'float32', ['N', gan.latent.size]);
+  const values = new Map(
+    networkParameters(gan.generator).map(({ name, shape }) => {
+      const tensor = parameters.get(name);
+      if (tensor === undefined) throw new RangeError(`generator: no value for parameter ${name}`);
+      return [name, graph.constant(name, 'float32', shape, tensor.data as Float32Array)];
+    }),
+  );
+  const { output } = forward(graph, gan.generator, z, { mode: 'inference', parameters: values });
+  graph.output('image', toImages(gan, output));
+  return graph.toBytes({
+    metadata: generatorMetadata(gan, origin),
+    description: `Generator of ${gan.name}, trained on ${origin.dataset} for ${origin.step} steps by gan-onnx`,
+    version: origin.version,
+  });
+}

@@ -1,0 +1,331 @@
+/**
+ * Reverse-mode differentiation over the graph: one rule per operator in one table. A rule is written with the same
+ * builder methods as any graph, so a gradient can be differentiated again.
+ */
+
+import type { Value } from './graph.js';
+import { type Attributes, constantIntegers, type OpType } from './ops.js';
+import { formatShape, normaliseAxes, sameShape } from './shape.js';
+
+/** What a rule sees of its node; `dy` is the gradient of the node's first output (of each, for Split). */
+interface Tape {
+  inputs: readonly Value[];
+  y: Value;
+  dy: Value;
+  dys: readonly (Value | undefined)[];
+  outputs: readonly Value[];
+  attributes: Attributes;
+}
+
+/** One closure per input, called only for inputs whose gradient is needed. */
+type Rule = (tape: Tape) => readonly ((() => Value) | undefined)[];
+
+/** Gradient of an elementwise operator of one input: dy times the derivative. */
+const elementwise =
+  (derivative: (tape: Tape, x: Value) => Value): Rule =>
+  (tape) => [() => tape.dy.mul(derivative(tape, tape.inputs[0]!))];
+
+/** Gradients of an elementwise operator of two inputs that broadcast. */
+const broadcasting =
+  (left: (tape: Tape, a: Value, b: Value) => Value, right: (tape: Tape, a: Value, b: Value) => Value): Rule =>
+  (tape) => {
+    const [a, b] = tape.inputs as [Value, Value];
+    return [() => left(tape, a, b).sumTo(a.shape), () => right(tape, a, b).sumTo(b.shape)];
+  };
+
+/** 1 where `a` wins over `b`, 1/2 where they are equal, 0 elsewhere, as the type of `a`. */
+function winner(a: Value, b: Value): Value {
+  const zero = a.graph.scalar(0, a.dtype);
+  return a.greater(b).where(1, a.equal(b).where(a.graph.scalar(0.5, a.dtype), zero));
+}
+
+/** Puts back the axes that a reduction without keepdims dropped, as axes of size 1. */
+function restoreAxes(reduced: Value, x: Value, op: OpType, axes: Value): Value {
+  const dropped = normaliseAxes(op, constantIntegers(op, axes), x.shape.length);
+  return reduced.reshape(x.shape.map((dim, i) => (dropped.includes(i) ? 1 : dim)));
+}
+
+/** Gradient of ReduceMax and ReduceMin: dy shared evenly among the elements that attain the extremum. */
+const extremum =
+  (op: OpType): Rule =>
+  ({ inputs: [x, axes], y, dy }) => [
+    () => {
+      const attained = x!.equal(restoreAxes(y, x!, op, axes!)).cast(x!.dtype);
+      const ties = attained.sum(constantIntegers(op, axes!), true);
+      return attained.mul(restoreAxes(dy, x!, op, axes!).div(ties));
+    },
+  ];
+
+const swapLast = (x: Value): Value => {
+  const axes = x.shape.map((_, i) => i);
+  const last = axes.length - 1;
+  return x.transpose([...axes.slice(0, -2), last, last - 1]);
+};
+
+const isFloat = ({ dtype }: Value): boolean => dtype === 'float32' || dtype === 'float64';
+
+const none: Rule = ({ inputs }) => inputs.map(() => undefined);
+
+export const GRADIENTS: Partial<Record<OpType, Rule>> = {
+  Identity: ({ dy }) => [() => dy],
+  Neg: ({ dy }) => [() => dy.neg()],
+  // d|x| = sign(x) dx, with 0 at the kink
+  Abs: elementwise(({ dy }, x) => x.greater(0).where(1, x.less(0).where(dy.graph.scalar(-1, x.dtype), 0))),
+  // d e^x = e^x dx
+  Exp: elementwise(({ y }) => y),
+  // d log x = dx / x
+  Log: ({ inputs: [x], dy }) => [() => dy.div(x!)],
+  // d sqrt x = dx / (2 sqrt x)
+  Sqrt: ({ y, dy }) => [() => dy.div(y.mul(2))],
+  // d tanh x = (1 - tanh^2 x) dx
+  Tanh: elementwise(({ y }) => y.graph.scalar(1, y.dtype).sub(y.mul(y))),
+  // d s(x) = s(x) (1 - s(x)) dx
+  Sigmoid: elementwise(({ y }) => y.mul(y.graph.scalar(1, y.dtype).sub(y))),
+  // d log(1 + e^x) = s(x) dx
+  Softplus: elementwise((_, x) => x.sigmoid()),
+  Relu: elementwise((_, x) => x.greater(0).where(x.graph.scalar(1, x.dtype), 0)),
+  LeakyRelu: elementwise(({ attributes }, x) => {
+    const { float: alpha } = attributes.alpha as { float: number };
+    return x.greater(0).where(x.graph.scalar(1, x.dtype), alpha);
+  }),
+  Add: broadcasting(
+    ({ dy }) => dy,
+    ({ dy }) => dy,
+  ),
+  Sub: broadcasting(
+    ({ dy }) => dy,
+    ({ dy }) => dy.neg(),
+  ),
+  Mul: broadcasting(
+    ({ dy }, _, b) => dy.mul(b),
+    ({ dy }, a) => dy.mul(a),
+  ),
+  // d (a / b) = da / b - (a / b) db / b
+  Div: broadcasting(
+    ({ dy }, _, b) => dy.div(b),
+    ({ dy, y }, _, b) => dy.mul(y).div(b).neg(),
+  ),
+  // d a^b = b a^(b-1) da + a^b log a db
+  Pow: broadcasting(
+    ({ dy }, a, b) => dy.mul(b.mul(a.pow(b.sub(1)))),
+    ({ dy, y }, a) => dy.mul(y.mul(a.log())),
+  ),
+  Max: broadcasting(
+    ({ dy }, a, b) => dy.mul(winner(a, b)),
+    ({ dy }, a, b) => dy.mul(winner(b, a)),
+  ),
+  Min: broadcasting(
+    ({ dy }, a, b) => dy.mul(winner(b, a)),
+    ({ dy }, a, b) => dy.mul(winner(a, b)),
+  ),
+  Where: ({ inputs: [condition, a, b], dy }) => [
+    undefined,
+    () => condition!.where(dy, 0).sumTo(a!.shape),
+    () => condition!.where(0, dy).sumTo(b!.shape),
+  ],
+  Greater: none,
+  Less: none,
+  Equal: none,
+  GreaterOrEqual: none,
+  Shape: none,
+  // Y = A B: dA = dY B^T, dB = A^T dY, summed over batch axes that broadcast
+  MatMul: ({ inputs: [a, b], dy }) => [
+    () => dy.matmul(swapLast(b!)).sumTo(a!.shape),
+    () => swapLast(a!).matmul(dy).sumTo(b!.shape),
+  ],
+  // Y = op(A) op(B) + C, op being a transposition or not
+  Gemm: ({ inputs: [a, b, c], dy, attributes }) => {
+    const transA = attributes.transA === 1;
+    const transB = attributes.transB === 1;
+    return [
+      () => (transA ? b!.gemm(dy, { transA: transB, transB: true }) : dy.gemm(b!, { transB: !transB })),
+      () => (transB ? dy.gemm(a!, { transA: true, transB: transA }) : a!.gemm(dy, { transA: !transA })),
+      () => dy.sumTo(c!.shape),
+    ];
+  },
+  ReduceSum: ({ inputs: [x, axes], dy }) => [
+    () => restoreAxes(dy, x!, 'ReduceSum', axes!).expandLike(x!),
+    undefined,
+  ],
+  ReduceMean: ({ inputs: [x, axes], dy }) => [
+    () => {
+      const count = x!.countOf(
+        normaliseAxes('ReduceMean', constantIntegers('ReduceMean', axes!), x!.shape.length),
+      );
+      return restoreAxes(dy, x!, 'ReduceMean', axes!).div(count).expandLike(x!);
+    },
+    undefined,
+  ],
+  ReduceMax: extremum('ReduceMax'),
+  ReduceMin: extremum('ReduceMin'),
+  Reshape: ({ inputs: [x], dy }) => [() => dy.reshape(x!.shape), undefined],
+  Transpose: ({ dy, attributes }) => [
+    () => {
+      const perm = attributes.perm as readonly number[];
+      return dy.transpose(perm.map((_, i) => perm.indexOf(i)));
+    },
+  ],
+  Concat: ({ inputs, dy, attributes }) => {
+    const [axis] = normaliseAxes('Concat', [attributes.axis as number], dy.shape.length);
+    const parts = () =>
+      dy.split(
+        axis!,
+        inputs.map((input) => input.shape[axis!] as number),
+      );
+    return inputs.map((_, i) => () => parts()[i]!);
+  },
+  Split: ({ inputs: [x], outputs, dys, attributes }) => [
+    () => {
+      const zero = x!.graph.scalar(0, x!.dtype);
+      const parts = outputs.map((output, i) => dys[i] ?? zero.expandLike(output));
+      return x!.graph.concat(parts, attributes.axis as number);
+    },
+    undefined,
+  ],
+  Slice: ({ inputs: [x, starts, , axes, steps], dy }) => [
+    () => {
+      const [start] = constantIntegers('Slice', starts!);
+      const [axis] = normaliseAxes('Slice', constantIntegers('Slice', axes!), x!.shape.length);
+      const [step] = constantIntegers('Slice', steps!);
+      const spread = step === 1 ? dy : interleaveZeros(dy, axis!, step!);
+      const before = x!.shape.map((_, i) => (i === axis ? start! : 0));
+      const missing = (x!.shape[axis!] as number) - start! - (spread.shape[axis!] as number);
+      const trimmed =
+        missing < 0 ? spread.slice(axis!, 0, (spread.shape[axis!] as number) + missing) : spread;
+      return trimmed.pad(
+        before,
+        x!.shape.map((_, i) => (i === axis ? Math.max(missing, 0) : 0)),
+      );
+    },
+  ],
+  Pad: ({ inputs: [x, pads], dy }) => [
+    () => {
+      const amounts = constantIntegers('Pad', pads!);
+      return x!.shape.reduce<Value>((cut, dim, axis) => {
+        const before = amounts[axis]!;
+        if (sameShape([dim], [cut.shape[axis]!])) return cut;
+        return cut.slice(axis, before, before + (dim as number));
+      }, dy);
+    },
+    undefined,
+  ],
+  Gather: ({ inputs: [x, indices], dy, attributes }) => [
+    () => {
+      const [axis] = normaliseAxes('Gather', [(attributes.axis as number | undefined) ?? 0], x!.shape.length);
+      return gatherGradient(x!, indices!, dy, axis!);
+    },
+    undefined,
+  ],
+  // y = x with updates added: both gradients are linear in dy
+  ScatterND: ({ inputs: [, indices], dy }) => [
+    () => dy,
+    undefined,
+    () => dy.gather(indices!.reshape(indices!.shape.slice(0, -1))),
+  ],
+  Expand: ({ inputs: [x], dy }) => [() => dy.sumTo(x!.shape), undefined],
+  // A cast to or from integers is a step function: nothing flows back
+  Cast: ({ inputs: [x], y, dy }) => [isFloat(x!) && isFloat(y) ? () => dy.cast(x!.dtype) : undefined],
+};
+
+/** Zeros between the entries of `axis`, `step - 1` after each one. */
+function interleaveZeros(x: Value, axis: number, step: number): Value {
+  const size = x.shape[axis] as number;
+  const columns = [...x.shape.slice(0, axis + 1), 1, ...x.shape.slice(axis + 1)];
+  const none = columns.map(() => 0);
+  const padded = x.reshape(columns).pad(
+    none,
+    none.map((_, i) => (i === axis + 1 ? step - 1 : 0)),
+  );
+  return padded.reshape(x.shape.map((dim, i) => (i === axis ? size * step : dim)));
+}
+
+/** Adds dy back to the entries of `axis` that it was gathered from. */
+function gatherGradient(x: Value, indices: Value, dy: Value, axis: number): Value {
+  const rank = x.shape.length;
+  const width = indices.shape.length;
+  // Bring the gathered axis to the front of both, scatter there, and put it back.
+  const front = [axis, ...x.shape.map((_, i) => i).filter((i) => i !== axis)];
+  const frontShape = front.map((i) => x.shape[i]!);
+  const gathered = Array.from({ length: width }, (_, i) => axis + i);
+  const others = dy.shape.map((_, i) => i).filter((i) => !gathered.includes(i));
+  const updates = axis === 0 ? dy : dy.transpose([...gathered, ...others]);
+  const zero = x.graph.scalar(0, x.dtype);
+  const zeros = zero.expandLike(axis === 0 ? x : x.transpose(front));
+  if (zeros.shape.some((dim, i) => dim !== frontShape[i]))
+    throw new RangeError('Gather: gradient shape mismatch');
+  const summed = zeros.scatterAdd(indices.cast('int64').reshape([...indices.shape, 1]), updates);
+  return axis === 0 ? summed : summed.transpose(Array.from({ length: rank }, (_, i) => front.indexOf(i)));
+}
+
+/**
+ * Gradients of a scalar with respect to values it was computed from.
+ *
+ * @param loss a value with one element of a float type
+ * @param wrt values of the same graph; one that the loss does not depend on gets zeros
+ * @returns one value for each of `wrt`, of its type and shape
+ * @throws RangeError when the loss is not a scalar, or when an operator on the way has no gradient
+ * @throws TypeError when the loss is not of a float type
+ */
+export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
+  if (!loss.shape.every((dim) => dim === 1)) {
+    throw new RangeError(
+      `gradients: the loss ${loss.name} has shape ${formatShape(loss.shape)}, expected a scalar`,
+    );
+  }
+  if (!isFloat(loss)) {
+    throw new TypeError(`gradients: the loss ${loss.name} is ${loss.dtype}, expected float32 or float64`);
+  }
+  const seed = loss.graph.scalar(1, loss.dtype).expandLike(loss);
+  return vectorJacobian([loss], [seed], wrt);
+}
+
+/**
+ * The vector-Jacobian product: the gradients of sum_i <outputs[i], upstream[i]>.
+ *
+ * @param upstream for each output a value of its type and shape
+ */
+export function vectorJacobian(
+  outputs: readonly Value[],
+  upstream: readonly Value[],
+  wrt: readonly Value[],
+): Value[] {
+  const relevant = dependents(outputs, new Set(wrt));
+  const totals = new Map<Value, Value>();
+  const accumulate = (value: Value, gradient: Value): void => {
+    const sum = totals.get(value);
+    totals.set(value, sum === undefined ? gradient : sum.add(gradient));
+  };
+  for (const [i, output] of outputs.entries()) accumulate(output, upstream[i]!);
+
+  const nodes = [...new Set([...relevant].flatMap((value) => value.producer ?? []))];
+  for (const node of nodes.sort((a, b) => b.index - a.index)) {
+    const dys = node.outputs.map((output) => totals.get(output));
+    const at = dys.findIndex((dy) => dy !== undefined);
+    if (at === -1 || !node.inputs.some((input) => relevant.has(input))) continue;
+    const rule = GRADIENTS[node.op];
+    if (rule === undefined) throw new RangeError(`gradients: operator ${node.op} has no gradient rule`);
+    const { inputs, attributes, outputs: results } = node;
+    const closures = rule({ inputs, attributes, outputs: results, dys, y: results[at]!, dy: dys[at]! });
+    inputs.forEach((input, i) => {
+      if (relevant.has(input) && closures[i] !== undefined) accumulate(input, closures[i]!());
+    });
+  }
+  return wrt.map((value) => totals.get(value) ?? value.graph.scalar(0, value.dtype).expandLike(value));
+}
+
+/** The values on a path from `sources` to `outputs`, ends included. */
+function dependents(outputs: readonly Value[], sources: ReadonlySet<Value>): Set<Value> {
+  const onPath = new Map<Value, boolean>();
+  const visit = (value: Value): boolean => {
+    const known = onPath.get(value);
+    if (known !== undefined) return known;
+    onPath.set(value, false);
+    // Every input is visited: a path may lead through any of them.
+    const below = (value.producer?.inputs ?? []).map(visit).includes(true);
+    const result = below || sources.has(value);
+    onPath.set(value, result);
+    return result;
+  };
+  for (const output of outputs) visit(output);
+  return new Set([...onPath].filter(([, on]) => on).map(([value]) => value));
+}

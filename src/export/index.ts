@@ -1,0 +1,39 @@
+/** Authoring ONNX: graphs, gradients, networks, losses, optimisers, training steps and generator.onnx. Pure. */
+
+export { GANS, type GanName, type GanSize } from './gans.js';
+export { buildGeneratorModel, type GeneratorOrigin, generatorMetadata } from './generator-model.js';
+export { gradients, vectorJacobian } from './gradients.js';
+export { Graph, type ModelOptions, OPSET, type TypedArray, typedArray, Value } from './graph.js';
+export type { Initialiser, Layer, LayerKind, ParameterSpec } from './layers.js';
+export { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss } from './losses.js';
+export {
+  forward,
+  type GanSpec,
+  type MaskSpec,
+  type NetworkSpec,
+  networkParameters,
+  usesBatchStatistics,
+} from './networks.js';
+export type { DType, OpType } from './ops.js';
+export { type OptimizerKind, type OptimizerSpec, optimizerSlots, updateRule } from './optimizers.js';
+export { type Schedule, scheduleValue } from './schedules.js';
+export type { Dim, Shape } from './shape.js';
+export {
+  type GanState,
+  ganState,
+  initialState,
+  type NetworkName,
+  networkState,
+  nextName,
+  type StateSpec,
+  type StateTensor,
+  stepName,
+} from './state.js';
+export {
+  buildStepGraph,
+  type Metric,
+  type NoiseSpec,
+  type StepGraph,
+  type StepGraphName,
+  type StepGraphOptions,
+} from './step-graphs.js';

@@ -1,0 +1,27 @@
+/**
+ * The adversarial losses of "Generative Adversarial Nets" (Goodfellow et al., 2014), on logits: with D = sigmoid(l),
+ * -log D = softplus(-l) and -log(1 - D) = softplus(l), which neither overflow nor saturate for any logit.
+ */
+
+import type { Value } from './graph.js';
+
+/** What the generator minimises, from D's logits [N, 1] of its samples; a scalar. */
+export const GENERATOR_LOSSES = {
+  /** -log D(G(z)), the paper's section 3 advice: strong gradients while D wins. */
+  nonsaturating: (logits: Value): Value => logits.neg().softplus().mean(),
+  /** log(1 - D(G(z))), the minimax game of the paper's equation 1. */
+  minimax: (logits: Value): Value => logits.softplus().mean().neg(),
+} as const;
+
+export type GeneratorLoss = keyof typeof GENERATOR_LOSSES;
+
+/**
+ * What the discriminator minimises: binary cross-entropy, the mean of real and generated (-V(D, G) / 2 in the
+ * paper's terms).
+ *
+ * @param real logits [N, 1] of real images
+ * @param fake logits [N, 1] of generated ones
+ */
+export function discriminatorLoss(real: Value, fake: Value): Value {
+  return real.neg().softplus().mean().add(fake.softplus().mean()).mul(0.5);
+}

@@ -1,0 +1,273 @@
+/**
+ * The operators that graphs are made of, all standard ai.onnx: one table entry each, which infers the outputs' types
+ * and shapes and refuses wrong inputs. Gradients are in `gradients.ts`.
+ */
+
+import type { Value } from './graph.js';
+import {
+  broadcastShapes,
+  type Dim,
+  formatShape,
+  normaliseAxes,
+  type Shape,
+  sameElementCount,
+  sameShape,
+} from './shape.js';
+
+/** Element types of values in a graph. */
+export type DType = 'float32' | 'float64' | 'int64' | 'int32' | 'uint8' | 'bool';
+
+export interface TensorSpec {
+  dtype: DType;
+  shape: Shape;
+}
+
+export type AttributeValue = number | string | readonly number[] | { float: number };
+export type Attributes = Readonly<Record<string, AttributeValue>>;
+
+/** Infers the outputs of one node. `op` is the operator's name, for messages. */
+export type Infer = (op: string, inputs: readonly Value[], attributes: Attributes) => TensorSpec[];
+
+const FLOATS: readonly DType[] = ['float32', 'float64'];
+
+function requireFloat(op: string, value: Value): void {
+  if (!FLOATS.includes(value.dtype)) {
+    throw new TypeError(`${op}: ${value.name} is ${value.dtype}, expected float32 or float64`);
+  }
+}
+
+function requireSameType(op: string, a: Value, b: Value): void {
+  if (a.dtype !== b.dtype) {
+    throw new TypeError(`${op}: ${a.name} is ${a.dtype} and ${b.name} is ${b.dtype}, expected the same type`);
+  }
+}
+
+/** Integer values of an input that must be constant, such as axes or a target shape. */
+export function constantIntegers(op: string, value: Value): readonly number[] {
+  if (value.integers === undefined) throw new TypeError(`${op}: ${value.name} must be a constant`);
+  return value.integers;
+}
+
+const unaryFloat: Infer = (op, [x]) => {
+  requireFloat(op, x!);
+  return [{ dtype: x!.dtype, shape: x!.shape }];
+};
+
+const unaryAny: Infer = (_, [x]) => [{ dtype: x!.dtype, shape: x!.shape }];
+
+const binary: Infer = (op, [a, b]) => {
+  requireSameType(op, a!, b!);
+  return [{ dtype: a!.dtype, shape: broadcastShapes(op, a!.shape, b!.shape) }];
+};
+
+const comparison: Infer = (op, [a, b]) => {
+  requireSameType(op, a!, b!);
+  return [{ dtype: 'bool', shape: broadcastShapes(op, a!.shape, b!.shape) }];
+};
+
+const where: Infer = (op, [condition, a, b]) => {
+  if (condition!.dtype !== 'bool') throw new TypeError(`${op}: ${condition!.name} is not bool`);
+  requireSameType(op, a!, b!);
+  const shape = broadcastShapes(op, condition!.shape, broadcastShapes(op, a!.shape, b!.shape));
+  return [{ dtype: a!.dtype, shape }];
+};
+
+const matMul: Infer = (op, [a, b]) => {
+  requireSameType(op, a!, b!);
+  if (a!.shape.length < 2 || b!.shape.length < 2 || a!.shape.at(-1) !== b!.shape.at(-2)) {
+    throw new RangeError(
+      `${op}: shapes ${formatShape(a!.shape)} and ${formatShape(b!.shape)} do not multiply`,
+    );
+  }
+  const batch = broadcastShapes(op, a!.shape.slice(0, -2), b!.shape.slice(0, -2));
+  return [{ dtype: a!.dtype, shape: [...batch, a!.shape.at(-2)!, b!.shape.at(-1)!] }];
+};
+
+const gemm: Infer = (op, [a, b, c], { transA = 0, transB = 0 }) => {
+  requireSameType(op, a!, b!);
+  const [rows, inner] = transA ? [a!.shape[1], a!.shape[0]] : a!.shape;
+  const [innerB, columns] = transB ? [b!.shape[1], b!.shape[0]] : b!.shape;
+  if (a!.shape.length !== 2 || b!.shape.length !== 2 || inner !== innerB) {
+    const flags = `transA ${transA}, transB ${transB}`;
+    throw new RangeError(
+      `${op}: shapes ${formatShape(a!.shape)} and ${formatShape(b!.shape)} do not multiply (${flags})`,
+    );
+  }
+  const shape = [rows!, columns!];
+  if (c !== undefined && !sameShape(broadcastShapes(op, c.shape, shape), shape)) {
+    throw new RangeError(
+      `${op}: ${c.name} ${formatShape(c.shape)} does not broadcast to ${formatShape(shape)}`,
+    );
+  }
+  return [{ dtype: a!.dtype, shape }];
+};
+
+const reduction: Infer = (op, [x, axes], { keepdims = 1 }) => {
+  const reduced = normaliseAxes(op, constantIntegers(op, axes!), x!.shape.length);
+  const shape = x!.shape.flatMap((dim, i): Dim[] => (reduced.includes(i) ? (keepdims ? [1] : []) : [dim]));
+  return [{ dtype: x!.dtype, shape }];
+};
+
+const reshape: Infer = (op, [x, target], { symbolic }) => {
+  const wanted = constantIntegers(op, target!);
+  const shape = wanted.map((dim) => (dim === -1 ? (symbolic as string) : dim));
+  if (!sameElementCount(x!.shape, shape)) {
+    throw new RangeError(
+      `${op}: ${formatShape(x!.shape)} does not have as many elements as ${formatShape(shape)}`,
+    );
+  }
+  return [{ dtype: x!.dtype, shape }];
+};
+
+const transpose: Infer = (op, [x], { perm }) => {
+  const order = normaliseAxes(op, perm as readonly number[], x!.shape.length);
+  if (order.length !== x!.shape.length) {
+    throw new RangeError(`${op}: permutation [${order}] does not fit ${formatShape(x!.shape)}`);
+  }
+  return [{ dtype: x!.dtype, shape: order.map((axis) => x!.shape[axis]!) }];
+};
+
+const concat: Infer = (op, inputs, { axis }) => {
+  const first = inputs[0]!;
+  const [at] = normaliseAxes(op, [axis as number], first.shape.length);
+  let total = 0;
+  for (const value of inputs) {
+    requireSameType(op, first, value);
+    const size = value.shape[at!];
+    const rest = first.shape.map((dim, i) => (i === at ? size : dim)) as Shape;
+    if (typeof size !== 'number' || !sameShape(rest, value.shape)) {
+      const shapes = inputs.map((input) => formatShape(input.shape)).join(', ');
+      throw new RangeError(`${op}: shapes ${shapes} do not join on axis ${axis}`);
+    }
+    total += size;
+  }
+  return [{ dtype: first.dtype, shape: first.shape.map((dim, i) => (i === at ? total : dim)) }];
+};
+
+const slice: Infer = (op, [x, starts, ends, axes, steps]) => {
+  const at = normaliseAxes(op, constantIntegers(op, axes!), x!.shape.length);
+  const from = constantIntegers(op, starts!);
+  const to = constantIntegers(op, ends!);
+  const by = constantIntegers(op, steps!);
+  const shape = [...x!.shape];
+  at.forEach((axis, i) => {
+    const size = shape[axis]!;
+    if (typeof size !== 'number')
+      throw new RangeError(`${op}: axis ${axis} of ${formatShape(x!.shape)} is symbolic`);
+    if (from[i]! < 0 || to[i]! > size || from[i]! >= to[i]! || by[i]! < 1) {
+      throw new RangeError(
+        `${op}: ${from[i]} to ${to[i]} by ${by[i]} does not lie in axis ${axis} of size ${size}`,
+      );
+    }
+    shape[axis] = Math.ceil((to[i]! - from[i]!) / by[i]!);
+  });
+  return [{ dtype: x!.dtype, shape }];
+};
+
+const split: Infer = (op, [x, sizes], { axis }) => {
+  const [at] = normaliseAxes(op, [axis as number], x!.shape.length);
+  const parts = constantIntegers(op, sizes!);
+  const total = parts.reduce((a, b) => a + b, 0);
+  if (total !== x!.shape[at!]) {
+    throw new RangeError(`${op}: parts [${parts}] do not add up to axis ${axis} of ${formatShape(x!.shape)}`);
+  }
+  return parts.map((size) => ({ dtype: x!.dtype, shape: x!.shape.map((dim, i) => (i === at ? size : dim)) }));
+};
+
+const gather: Infer = (op, [x, indices], { axis = 0 }) => {
+  const [at] = normaliseAxes(op, [axis as number], x!.shape.length);
+  const shape = x!.shape.flatMap((dim, i): Shape => (i === at ? indices!.shape : [dim]));
+  return [{ dtype: x!.dtype, shape }];
+};
+
+/** ScatterND whose indices [..., 1] name positions on axis 0. */
+const scatterND: Infer = (op, [x, indices, updates]) => {
+  requireSameType(op, x!, updates!);
+  const expected = [...indices!.shape.slice(0, -1), ...x!.shape.slice(1)];
+  if (indices!.shape.at(-1) !== 1 || !sameShape(expected, updates!.shape)) {
+    const shapes = [x!, indices!, updates!].map((value) => formatShape(value.shape)).join(', ');
+    throw new RangeError(`${op}: data, indices and updates ${shapes} do not fit`);
+  }
+  return [{ dtype: x!.dtype, shape: x!.shape }];
+};
+
+/** Pad whose pads are constant: [before of each axis..., after of each axis...]. */
+const pad: Infer = (op, [x, pads]) => {
+  const amounts = constantIntegers(op, pads!);
+  const rank = x!.shape.length;
+  if (amounts.length !== 2 * rank || amounts.some((amount) => amount < 0)) {
+    throw new RangeError(`${op}: amounts [${amounts}] do not fit ${formatShape(x!.shape)}`);
+  }
+  const shape = x!.shape.map((dim, i) => {
+    const extra = amounts[i]! + amounts[i + rank]!;
+    if (extra === 0) return dim;
+    if (typeof dim !== 'number')
+      throw new RangeError(`${op}: axis ${i} of ${formatShape(x!.shape)} is symbolic`);
+    return dim + extra;
+  });
+  return [{ dtype: x!.dtype, shape }];
+};
+
+const expand: Infer = (_, [x], { symbolic }) => [
+  { dtype: x!.dtype, shape: JSON.parse(symbolic as string) as Shape },
+];
+
+const shapeOf: Infer = (_, [x], { start = 0, end }) => {
+  const last = (end as number | undefined) ?? x!.shape.length;
+  return [{ dtype: 'int64', shape: [last - (start as number)] }];
+};
+
+const cast: Infer = (_, [x], { dtype }) => [{ dtype: dtype as DType, shape: x!.shape }];
+
+/** BatchNormalization by running statistics: channels on axis 1. */
+const batchNormalization: Infer = (op, [x, ...perChannel]) => {
+  for (const value of perChannel) {
+    if (!sameShape(value.shape, [x!.shape[1]!])) {
+      throw new RangeError(
+        `${op}: ${value.name} ${formatShape(value.shape)} does not fit ${formatShape(x!.shape)}`,
+      );
+    }
+  }
+  return [{ dtype: x!.dtype, shape: x!.shape }];
+};
+
+/** How many inputs an operator takes, and how its outputs follow from them. */
+export interface Operator {
+  inputs: readonly [min: number, max: number];
+  infer: Infer;
+}
+
+const UNARY_FLOAT = ['Exp', 'Log', 'Sqrt', 'Tanh', 'Sigmoid', 'Softplus', 'LeakyRelu'] as const;
+const UNARY_ANY = ['Neg', 'Abs', 'Relu', 'Identity'] as const;
+const BINARY = ['Add', 'Sub', 'Mul', 'Div', 'Pow', 'Max', 'Min'] as const;
+const COMPARISON = ['Greater', 'Less', 'Equal', 'GreaterOrEqual'] as const;
+const REDUCTION = ['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceMin'] as const;
+
+function entries<K extends string>(names: readonly K[], operator: Operator): Record<K, Operator> {
+  return Object.fromEntries(names.map((name) => [name, operator])) as Record<K, Operator>;
+}
+
+export const OPERATORS = {
+  ...entries(UNARY_FLOAT, { inputs: [1, 1], infer: unaryFloat }),
+  ...entries(UNARY_ANY, { inputs: [1, 1], infer: unaryAny }),
+  ...entries(BINARY, { inputs: [2, 2], infer: binary }),
+  ...entries(COMPARISON, { inputs: [2, 2], infer: comparison }),
+  ...entries(REDUCTION, { inputs: [2, 2], infer: reduction }),
+  Where: { inputs: [3, 3], infer: where },
+  MatMul: { inputs: [2, 2], infer: matMul },
+  Gemm: { inputs: [2, 3], infer: gemm },
+  Reshape: { inputs: [2, 2], infer: reshape },
+  Transpose: { inputs: [1, 1], infer: transpose },
+  Concat: { inputs: [1, 1024], infer: concat },
+  Slice: { inputs: [5, 5], infer: slice },
+  Split: { inputs: [2, 2], infer: split },
+  Gather: { inputs: [2, 2], infer: gather },
+  ScatterND: { inputs: [3, 3], infer: scatterND },
+  Pad: { inputs: [2, 2], infer: pad },
+  Expand: { inputs: [2, 2], infer: expand },
+  Shape: { inputs: [1, 1], infer: shapeOf },
+  Cast: { inputs: [1, 1], infer: cast },
+  BatchNormalization: { inputs: [5, 5], infer: batchNormalization },
+} satisfies Record<string, Operator>;
+
+export type OpType = keyof typeof OPERATORS;

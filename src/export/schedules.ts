@@ -1,0 +1,32 @@
+/** Rates that change during training, as functions of the number of updates done: data, turned into graph values. */
+
+import type { Value } from './graph.js';
+
+export type Schedule =
+  | { kind: 'constant'; value: number }
+  /** `initial` times `factor` to the power of the step, never under `minimum`. */
+  | { kind: 'exponential'; initial: number; factor: number; minimum: number }
+  /** From `from` to `to` in a straight line over `steps` updates, `to` from then on. */
+  | { kind: 'linear'; from: number; to: number; steps: number };
+
+type ScheduleOf<K extends Schedule['kind']> = Extract<Schedule, { kind: K }>;
+
+const SCHEDULES: { [K in Schedule['kind']]: (schedule: ScheduleOf<K>, step: Value) => Value } = {
+  constant: ({ value }, step) => step.graph.scalar(value, step.dtype),
+  exponential: ({ initial, factor, minimum }, step) =>
+    step.mul(Math.log(factor)).exp().mul(initial).max(minimum),
+  linear: ({ from, to, steps }, step) =>
+    step
+      .div(steps)
+      .min(1)
+      .mul(to - from)
+      .add(from),
+};
+
+/**
+ * @param step updates done before this one, as a float scalar
+ * @returns the schedule's value at that step, a scalar of the step's type
+ */
+export function scheduleValue(schedule: Schedule, step: Value): Value {
+  return (SCHEDULES[schedule.kind] as (schedule: Schedule, step: Value) => Value)(schedule, step);
+}

@@ -1,0 +1,236 @@
+/**
+ * The training step as ONNX graphs. `joint` is gan.py's: one graph, D(G(z)) computed once, everything from the
+ * parameters before the step. `discriminator` and `generator` are the two halves of the paper's Algorithm 1.
+ */
+
+import type { Distribution } from '../random/index.js';
+import { gradients } from './gradients.js';
+import { Graph, type Value } from './graph.js';
+import { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss } from './losses.js';
+import { forward, type GanSpec, type MaskSpec } from './networks.js';
+import { type OptimizerSpec, optimizerSlots, updateRule } from './optimizers.js';
+import { type NetworkName, networkState, nextName, type StateSpec, stepName } from './state.js';
+
+export type StepGraphName = 'joint' | 'discriminator' | 'generator';
+
+/** An input that the host draws anew for each step. */
+export type NoiseSpec =
+  | { name: string; kind: 'latents'; size: number; distribution: Distribution }
+  | ({ kind: 'mask' } & MaskSpec);
+
+export type Metric = 'd_loss' | 'g_loss' | 'd_real' | 'd_fake';
+
+/** A step graph and all that an engine must know to run it. */
+export interface StepGraph {
+  name: StepGraphName;
+  /** The .onnx file's bytes. */
+  bytes: Uint8Array;
+  /** State tensors that it reads, each an input of that name. */
+  reads: readonly StateSpec[];
+  /** Those of them that it writes, each as output `<name>.next`. */
+  writes: readonly StateSpec[];
+  /** Whether it takes a batch of images: input `real`, uint8 [N, C, H, W]. */
+  takesBatch: boolean;
+  /** Inputs to draw for each step; latents are input `z`, float32 [N, latent]. */
+  noise: readonly NoiseSpec[];
+  /** Scalar float32 outputs. */
+  metrics: readonly Metric[];
+  /** Output `generated`, float32 [N, C, H, W] in [-1, 1]: G's batch from before the update. */
+  generated: string;
+}
+
+export interface StepGraphOptions {
+  gan: GanSpec;
+  optimizer: OptimizerSpec;
+  generatorLoss: GeneratorLoss;
+  /** Version of this project, written into the files. */
+  version?: string;
+}
+
+/** One graph under construction: inputs are declared when first asked for. */
+class StepBuilder {
+  readonly graph: Graph;
+  private readonly reads: StateSpec[] = [];
+  private readonly writes: StateSpec[] = [];
+  private readonly noise: NoiseSpec[] = [];
+  private readonly metrics: Metric[] = [];
+  private takesBatch = false;
+  private readonly masks = new Map<string, { spec: MaskSpec; value: Value }>();
+
+  constructor(
+    private readonly name: StepGraphName,
+    private readonly options: StepGraphOptions,
+  ) {
+    this.graph = new Graph(`${name}_step`);
+  }
+
+  private get gan(): GanSpec {
+    return this.options.gan;
+  }
+
+  /** Declares the state of a network that this graph reads: all of it to update it, else only its parameters. */
+  state(network: NetworkName, use: 'update' | 'read'): Map<string, Value> {
+    const all = networkState(this.gan[network], this.options.optimizer.kind);
+    const specs = use === 'update' ? all : all.filter(({ role }) => role === 'parameter');
+    this.reads.push(...specs);
+    return new Map(specs.map(({ name, dtype, shape }) => [name, this.graph.input(name, dtype, shape)]));
+  }
+
+  /** Real images normalised to the range of the networks, float32 [N, C * H * W]. */
+  real(): Value {
+    this.takesBatch = true;
+    const [low, high] = this.gan.range;
+    const pixels = this.gan.image.reduce((a, b) => a * b, 1);
+    const bytes = this.graph.input('real', 'uint8', ['N', ...this.gan.image]);
+    return bytes
+      .reshape(['N', pixels])
+      .cast('float32')
+      .mul((high - low) / 255)
+      .add(low);
+  }
+
+  latents(): Value {
+    const { size, distribution } = this.gan.latent;
+    this.noise.push({ name: 'z', kind: 'latents', size, distribution });
+    return this.graph.input('z', 'float32', ['N', size]);
+  }
+
+  forward(network: NetworkName, x: Value, parameters: ReadonlyMap<string, Value>, maskPrefix: string) {
+    const { graph, masks } = this;
+    return forward(graph, this.gan[network], x, { mode: 'training', parameters, maskPrefix, masks });
+  }
+
+  /** Appends the optimiser's update of a network, from the loss to the outputs. */
+  update(
+    network: NetworkName,
+    loss: Value,
+    state: ReadonlyMap<string, Value>,
+    running: ReadonlyMap<string, Value>,
+  ) {
+    const { optimizer } = this.options;
+    const specs = networkState(this.gan[network], optimizer.kind);
+    const parameters = specs.filter(({ role }) => role === 'parameter').map(({ name }) => name);
+    const step = state.get(stepName(network))!;
+    const rule = updateRule(optimizer, step.cast('float32'));
+    const next = new Map<string, Value>(running);
+    next.set(stepName(network), step.add(1));
+    const slotNames = optimizerSlots(optimizer.kind);
+    const slopes = gradients(
+      loss,
+      parameters.map((name) => state.get(name)!),
+    );
+    parameters.forEach((name, i) => {
+      const slots = slotNames.map((slot) => state.get(`${name}.${slot}`)!);
+      const updated = rule(state.get(name)!, slopes[i]!, slots);
+      next.set(name, updated.parameter);
+      for (const [s, slot] of slotNames.entries()) next.set(`${name}.${slot}`, updated.slots[s]!);
+    });
+    for (const spec of specs) {
+      this.graph.output(nextName(spec.name), next.get(spec.name)!);
+      this.writes.push(spec);
+    }
+  }
+
+  metric(name: Metric, value: Value): void {
+    this.graph.output(name, value);
+    this.metrics.push(name);
+  }
+
+  /** Delivers G's batch as images in [-1, 1]. */
+  generated(fake: Value): void {
+    this.graph.output('generated', toImages(this.gan, fake));
+  }
+
+  build(): StepGraph {
+    const { name, reads, writes, metrics, takesBatch, options } = this;
+    const masks = [...this.masks.values()].map(({ spec }): NoiseSpec => ({ kind: 'mask', ...spec }));
+    const description = `gan-onnx ${name} training step of ${this.gan.name}`;
+    const bytes = this.graph.toBytes({
+      description,
+      ...(options.version === undefined ? {} : { version: options.version }),
+    });
+    return {
+      name,
+      bytes,
+      reads,
+      writes,
+      takesBatch,
+      noise: [...this.noise, ...masks],
+      metrics,
+      generated: 'generated',
+    };
+  }
+}
+
+/** G's flat output [N, pixels] as images [N, C, H, W] in [-1, 1], whatever range its last layer has. */
+export function toImages(gan: GanSpec, flat: Value): Value {
+  const [low, high] = gan.range;
+  const mapped =
+    low === -1 && high === 1
+      ? flat
+      : flat
+          .sub(low)
+          .mul(2 / (high - low))
+          .sub(1);
+  return mapped.reshape(['N', ...gan.image]);
+}
+
+function jointStep(options: StepGraphOptions): StepGraph {
+  const step = new StepBuilder('joint', options);
+  const generator = step.state('generator', 'update');
+  const discriminator = step.state('discriminator', 'update');
+  const fake = step.forward('generator', step.latents(), generator, '');
+  const fakeLogits = step.forward('discriminator', fake.output, discriminator, 'fake.');
+  const realLogits = step.forward('discriminator', step.real(), discriminator, 'real.');
+  const gLoss = GENERATOR_LOSSES[options.generatorLoss](fakeLogits.output);
+  const dLoss = discriminatorLoss(realLogits.output, fakeLogits.output);
+  step.update('generator', gLoss, generator, fake.updates);
+  step.update('discriminator', dLoss, discriminator, realLogits.updates);
+  step.metric('d_loss', dLoss);
+  step.metric('g_loss', gLoss);
+  step.metric('d_real', realLogits.output.sigmoid().mean());
+  step.metric('d_fake', fakeLogits.output.sigmoid().mean());
+  step.generated(fake.output);
+  return step.build();
+}
+
+/** G is read with batch statistics; its running statistics move only in its own step. */
+function discriminatorStep(options: StepGraphOptions): StepGraph {
+  const step = new StepBuilder('discriminator', options);
+  const generator = step.state('generator', 'read');
+  const discriminator = step.state('discriminator', 'update');
+  const fake = step.forward('generator', step.latents(), generator, '');
+  const fakeLogits = step.forward('discriminator', fake.output, discriminator, 'fake.');
+  const realLogits = step.forward('discriminator', step.real(), discriminator, 'real.');
+  const dLoss = discriminatorLoss(realLogits.output, fakeLogits.output);
+  step.update('discriminator', dLoss, discriminator, realLogits.updates);
+  step.metric('d_loss', dLoss);
+  step.metric('d_real', realLogits.output.sigmoid().mean());
+  step.generated(fake.output);
+  return step.build();
+}
+
+function generatorStep(options: StepGraphOptions): StepGraph {
+  const step = new StepBuilder('generator', options);
+  const generator = step.state('generator', 'update');
+  const discriminator = step.state('discriminator', 'read');
+  const fake = step.forward('generator', step.latents(), generator, '');
+  const fakeLogits = step.forward('discriminator', fake.output, discriminator, 'fake.');
+  const gLoss = GENERATOR_LOSSES[options.generatorLoss](fakeLogits.output);
+  step.update('generator', gLoss, generator, fake.updates);
+  step.metric('g_loss', gLoss);
+  step.metric('d_fake', fakeLogits.output.sigmoid().mean());
+  step.generated(fake.output);
+  return step.build();
+}
+
+const STEP_GRAPHS: Record<StepGraphName, (options: StepGraphOptions) => StepGraph> = {
+  joint: jointStep,
+  discriminator: discriminatorStep,
+  generator: generatorStep,
+};
+
+/** Authors one step graph; the same options give the same bytes. */
+export function buildStepGraph(name: StepGraphName, options: StepGraphOptions): StepGraph {
+  return STEP_GRAPHS[name](options);
+}

@@ -1,0 +1,95 @@
+/**
+ * Samples an exported generator. Sample k of seed s is a function of (model, s, k) alone: its latent is counter-based,
+ * and the model always runs on whole tiles of samples that are aligned to k, because matrix kernels may round
+ * differently for different batch sizes.
+ */
+
+import { type Distribution, randomRows } from '../random/index.js';
+import { describeGenerator, type GeneratorDescription } from './description.js';
+import type { ImageStack } from './pixels.js';
+
+/** Samples per run of the model; part of what makes sample k reproducible on a machine. */
+export const TILE = 64;
+
+/** A loaded model: latents float32 [TILE, latent] in, images float32 [TILE, C, H, W] out. */
+export interface LoadedModel {
+  run(latents: Float32Array): Promise<Float32Array>;
+  release(): Promise<void>;
+}
+
+/** Makes a session from a model's bytes; one implementation for each platform. */
+export type ModelLoader = (bytes: Uint8Array, description: GeneratorDescription) => Promise<LoadedModel>;
+
+export interface SampleRequest {
+  /** How many samples; at least 1. */
+  count: number;
+  /** Integer in [0, 2^53); 0 by default. */
+  seed?: number;
+  /** Number of the first sample; 0 by default. */
+  start?: number;
+}
+
+/** Samples: float32 [count, C, H, W] in [-1, 1], with the latents float32 [count, latent] that made them. */
+export interface Samples extends ImageStack {
+  latents: Float32Array;
+}
+
+/** The latents of samples start .. start + count - 1 of a seed, float32 [count, size]. */
+export function sampleLatents(
+  latent: { size: number; distribution: Distribution },
+  { count, seed = 0, start = 0 }: SampleRequest,
+): Float32Array {
+  const shape = { count, width: latent.size };
+  return randomRows(latent.distribution, shape, { seed, stream: 'sampleLatents', start });
+}
+
+export class Generator {
+  private constructor(
+    readonly description: GeneratorDescription,
+    private readonly model: LoadedModel,
+  ) {}
+
+  /**
+   * @param bytes a generator file
+   * @param load the platform's loader
+   * @throws InvalidModelError when the bytes are not a generator, or ONNX Runtime refuses them
+   */
+  static async create(bytes: Uint8Array, load: ModelLoader): Promise<Generator> {
+    const description = describeGenerator(bytes);
+    return new Generator(description, await load(bytes, description));
+  }
+
+  /**
+   * Draws samples `start` to `start + count - 1` of `seed`.
+   *
+   * @throws RangeError when count is not a positive integer, or seed or start not a non-negative one
+   */
+  async sample(request: SampleRequest): Promise<Samples> {
+    const { count, seed = 0, start = 0 } = request;
+    if (!Number.isSafeInteger(count) || count < 1)
+      throw new RangeError(`count is ${count}: expected at least 1`);
+    const { image, latentSize, distribution } = this.description;
+    const latent = { size: latentSize, distribution };
+    const pixels = image[0] * image[1] * image[2];
+    const latents = new Float32Array(count * latentSize);
+    const data = new Float32Array(count * pixels);
+    const end = start + count;
+    for (let tile = start - (start % TILE); tile < end; tile += TILE) {
+      const z = sampleLatents(latent, { count: TILE, seed, start: tile });
+      const images = await this.model.run(z);
+      const first = Math.max(start, tile);
+      const last = Math.min(end, tile + TILE);
+      latents.set(
+        z.subarray((first - tile) * latentSize, (last - tile) * latentSize),
+        (first - start) * latentSize,
+      );
+      data.set(images.subarray((first - tile) * pixels, (last - tile) * pixels), (first - start) * pixels);
+    }
+    return { count, shape: image, data, latents };
+  }
+
+  /** Frees the model. */
+  async release(): Promise<void> {
+    await this.model.release();
+  }
+}

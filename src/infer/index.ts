@@ -1,0 +1,23 @@
+/** Sampling an exported generator. Imports nothing of training. */
+
+export { InvalidModelError } from '../onnx/index.js';
+export { describeGenerator, type GeneratorDescription } from './description.js';
+export {
+  Generator,
+  type LoadedModel,
+  type ModelLoader,
+  type SampleRequest,
+  type Samples,
+  sampleLatents,
+} from './generator.js';
+export { loadGenerator, type NodeLoadOptions, nodeLoader } from './load-node.js';
+export {
+  type GridOptions,
+  gridSize,
+  type ImageStack,
+  imageGrid,
+  imagePicture,
+  type Picture,
+  toByte,
+} from './pixels.js';
+export { encodePng } from './png.js';

@@ -1,0 +1,10 @@
+/** Counter-based random numbers: a leaf that every other folder may use. */
+
+export {
+  type Distribution,
+  normalQuantile,
+  randomPermutation,
+  randomRows,
+  toUnitInterval,
+} from './distributions.js';
+export { philox4x32, randomUint32, STREAMS, type Stream } from './philox.js';

@@ -1,0 +1,145 @@
+/** A run's configuration: everything that decides what a run computes, as written to config.json. */
+
+import { UserError } from '../errors/user-error.js';
+import {
+  GANS,
+  type GanName,
+  type GanSpec,
+  type GeneratorLoss,
+  type OptimizerSpec,
+  usesBatchStatistics,
+} from '../export/index.js';
+import { type ScheduleName, UPDATE_SCHEDULES } from './update-schedules.js';
+
+export interface RunConfig {
+  /** Network pair. */
+  gan: GanName;
+  /** Width and height of the images in pixels. */
+  imageSize: number;
+  /** 1 or 3. */
+  channels: number;
+  /** Components of a latent. */
+  latentSize: number;
+  /** Name in the table of datasets. */
+  dataset: string;
+  /** In which order G and D are updated. */
+  schedule: ScheduleName;
+  /** Updates of D for each of G; 1 for `joint`. */
+  k: number;
+  optimizer: OptimizerSpec;
+  /** What G minimises. */
+  loss: GeneratorLoss;
+  batchSize: number;
+  /** Passes over the data. */
+  epochs: number;
+  /** Ends the run earlier than its epochs would. */
+  maxSteps?: number;
+  /** Steps between two pictures in images/. */
+  sampleInterval: number;
+  /** Integer in [0, 2^53): the same seed gives the same run, bit for bit, on the same machine. */
+  seed: number;
+}
+
+/** gan.py's optimiser. */
+export const ADAM = {
+  kind: 'adam',
+  learningRate: { kind: 'constant', value: 2e-4 },
+  b1: 0.5,
+  b2: 0.999,
+  eps: 1e-8,
+} as const satisfies OptimizerSpec;
+
+/** gan.py's own defaults, on the digits that come with the project. */
+export const DEFAULT_CONFIG: RunConfig = {
+  gan: 'pytorch-gan',
+  imageSize: 28,
+  channels: 1,
+  latentSize: 100,
+  dataset: 'digits',
+  schedule: 'joint',
+  k: 1,
+  optimizer: ADAM,
+  loss: 'nonsaturating',
+  batchSize: 64,
+  epochs: 200,
+  sampleInterval: 400,
+  seed: 0,
+};
+
+/** The networks of a run. */
+export function configGan({ gan, imageSize, channels, latentSize }: RunConfig): GanSpec {
+  return GANS[gan]({ image: [channels, imageSize, imageSize], latentSize });
+}
+
+/** How many steps a run has, and how they divide the data. */
+export interface RunLength {
+  steps: number;
+  batchesPerEpoch: number;
+  batchesPerStep: number;
+}
+
+/** @param count images in the dataset */
+export function runLength(config: RunConfig, count: number): RunLength {
+  const batchesPerEpoch = Math.ceil(count / config.batchSize);
+  const batchesPerStep = UPDATE_SCHEDULES[config.schedule](config.k).filter(
+    (graph) => graph !== 'generator',
+  ).length;
+  const steps = Math.ceil((config.epochs * batchesPerEpoch) / batchesPerStep);
+  return { steps: Math.min(steps, config.maxSteps ?? steps), batchesPerEpoch, batchesPerStep };
+}
+
+const COUNTS = ['imageSize', 'latentSize', 'batchSize', 'epochs', 'sampleInterval', 'k'] as const;
+
+/**
+ * Checks what can be checked before the data is there.
+ *
+ * @throws UserError naming the setting, its value and what was expected
+ */
+export function validateConfig(config: RunConfig): void {
+  for (const name of COUNTS) requireCount(name, config[name]);
+  if (config.maxSteps !== undefined) requireCount('maxSteps', config.maxSteps);
+  if (config.channels !== 1 && config.channels !== 3) {
+    throw new UserError(`channels is ${config.channels}: expected 1 (greyscale) or 3 (RGB)`);
+  }
+  if (!Number.isSafeInteger(config.seed) || config.seed < 0) {
+    throw new UserError(`seed is ${config.seed}: expected an integer from 0 to 2^53 - 1`);
+  }
+  if (config.schedule === 'joint' && config.k !== 1) {
+    throw new UserError(`k is ${config.k} with schedule joint, which updates D once: use d-first or g-first`);
+  }
+  validateOptimizer(config.optimizer);
+}
+
+function requireCount(name: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 1) {
+    throw new UserError(`${name} is ${value}: expected a whole number of at least 1`);
+  }
+}
+
+function validateOptimizer(optimizer: OptimizerSpec): void {
+  if (optimizer.learningRate.kind === 'constant' && !(optimizer.learningRate.value > 0)) {
+    throw new UserError(`learning rate is ${optimizer.learningRate.value}: expected a number above 0`);
+  }
+  if (optimizer.kind !== 'adam') return;
+  for (const name of ['b1', 'b2'] as const) {
+    if (!(optimizer[name] >= 0 && optimizer[name] < 1)) {
+      throw new UserError(
+        `${name} is ${optimizer[name]}: expected a number from 0 up to, but not including, 1`,
+      );
+    }
+  }
+}
+
+/**
+ * Checks what the dataset decides: that no batch has a single image, which batch statistics cannot normalise.
+ *
+ * @throws UserError
+ */
+export function validateBatches(config: RunConfig, count: number): void {
+  const gan = configGan(config);
+  const last = count % config.batchSize;
+  if (!usesBatchStatistics(gan.generator) || (last !== 1 && config.batchSize !== 1)) return;
+  throw new UserError(
+    `batch size ${config.batchSize} leaves a batch of 1 of ${count} images, which BatchNorm cannot normalise: choose another`,
+  );
+}

@@ -1,0 +1,60 @@
+/**
+ * The one interface between data and training: labelled uint8 images, delivered as batches by index. Normalisation
+ * happens inside the step graph, so that a byte a pixel is all that travels.
+ */
+
+/** Everything a run must know of its data before it starts; goes into config.json. */
+export interface DatasetDescription {
+  /** Name in the table of datasets, for example `mnist`. */
+  name: string;
+  /** Number of images. */
+  count: number;
+  /** Shape of one image, [channels, height, width]. */
+  shape: readonly [number, number, number];
+  /** SHA-256 (hex) of the decoded images: two runs with the same digest saw the same data. */
+  sha256: string;
+}
+
+export interface Dataset {
+  readonly description: DatasetDescription;
+  /** One label in 0..255 for each image, or undefined when the data has none. */
+  readonly labels?: Uint8Array;
+  /**
+   * Copies the images at `indices` into `out`, in that order.
+   *
+   * @param indices positions in 0 .. count - 1
+   * @param out uint8, [indices.length, channels, height, width]
+   */
+  read(indices: Uint32Array, out: Uint8Array): void;
+}
+
+/** What a dataset may be told when it is opened. */
+export interface DatasetOptions {
+  /** Folder that holds the files, for datasets made of files. */
+  dataDir?: string;
+  /** Width and height to deliver, in pixels; 28 for the digits. */
+  imageSize: number;
+  /** Channels to deliver: 1 or 3. */
+  channels: number;
+  /** Called with one line of text when something slow starts. */
+  onProgress?: (message: string) => void;
+}
+
+/** A dataset held in memory as one uint8 array [count, channels, height, width]. */
+export function datasetInMemory(
+  description: DatasetDescription,
+  images: Uint8Array,
+  labels?: Uint8Array,
+): Dataset {
+  const size = description.shape.reduce((a, b) => a * b, 1);
+  return {
+    description,
+    ...(labels ? { labels } : {}),
+    read(indices, out) {
+      for (let i = 0; i < indices.length; i++) {
+        const from = indices[i]! * size;
+        out.set(images.subarray(from, from + size), i * size);
+      }
+    },
+  };
+}

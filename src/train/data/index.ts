@@ -1,0 +1,54 @@
+/** The table of datasets. A new one is an entry here and touches nothing else. */
+
+import { UserError } from '../../errors/user-error.js';
+import type { Dataset, DatasetOptions } from './dataset.js';
+import { openDigits } from './digits.js';
+import { openMnist } from './mnist.js';
+import { resizeDataset } from './resize.js';
+
+export interface DatasetEntry {
+  /** One line for a list of datasets. */
+  description: string;
+  /** Images in it, if they are all there: what a run needs to know before it opens the data. */
+  count: number;
+  /** Channels of its images. */
+  channels: number;
+  /** Delivers it in its own size; the table's user resizes. */
+  open(options: DatasetOptions): Promise<Dataset>;
+}
+
+export const DATASETS = {
+  digits: {
+    description: '60,000 handwritten-looking digits, 28 x 28, drawn by gan-onnx itself: no download',
+    count: 60_000,
+    channels: 1,
+    open: (options) => openDigits(options),
+  },
+  mnist: {
+    description: '60,000 handwritten digits, 28 x 28, from --data-dir or downloaded once',
+    count: 60_000,
+    channels: 1,
+    open: openMnist,
+  },
+} satisfies Record<string, DatasetEntry>;
+
+export type DatasetName = keyof typeof DATASETS;
+
+/**
+ * Opens a dataset by name and fits it to the wanted size.
+ *
+ * @throws UserError when the name is unknown, the channels do not fit, or the files are not usable
+ */
+export async function openDataset(name: string, options: DatasetOptions): Promise<Dataset> {
+  const entry = (DATASETS as Record<string, DatasetEntry>)[name];
+  if (entry === undefined) {
+    throw new UserError(`dataset ${name} is unknown: expected one of ${Object.keys(DATASETS).join(', ')}`);
+  }
+  if (entry.channels !== options.channels) {
+    throw new UserError(
+      `dataset ${name} has ${entry.channels} channel per pixel, not ${options.channels}: use --channels ${entry.channels}`,
+    );
+  }
+  const dataset = await entry.open(options);
+  return resizeDataset(dataset, options.imageSize, options.onProgress);
+}

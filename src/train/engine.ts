@@ -1,0 +1,31 @@
+/**
+ * What runs the step graphs. An engine holds the state of training wherever that is fastest and lets the loop see
+ * only what it asks for.
+ */
+
+import type { GanState, Metric, StepGraphName } from '../export/index.js';
+
+/** What the host feeds to one step. */
+export interface StepInputs {
+  /** Samples in the batch. */
+  batchSize: number;
+  /** Images, uint8 [batchSize, C, H, W]; for graphs that take a batch. */
+  real?: Uint8Array;
+  /** Latents float32 [batchSize, latent] and masks uint8 [batchSize, features] by input name. */
+  noise: Readonly<Record<string, Float32Array | Uint8Array>>;
+}
+
+export interface StepResult {
+  metrics: Partial<Record<Metric, number>>;
+  /** G's batch from before the update, float32 [batchSize, C, H, W] in [-1, 1]; when asked for. */
+  generated?: Float32Array;
+}
+
+export interface Engine {
+  /** Runs one step graph and moves the state to its next value. */
+  run(graph: StepGraphName, inputs: StepInputs, wants?: { generated: boolean }): Promise<StepResult>;
+  /** A copy of the state as it stands. */
+  readState(): Promise<GanState>;
+  /** Frees what the engine holds. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,77 @@
+/**
+ * What the host feeds to each graph run: batches in the shuffled order of their epoch, latents and dropout masks.
+ * All of it is a function of the seed and of the number of the batch or run, so a run can start anywhere.
+ */
+
+import type { NoiseSpec } from '../export/index.js';
+import { randomPermutation, randomRows, randomUint32 } from '../random/index.js';
+import type { Dataset } from './data/dataset.js';
+
+/** Batch number `batch` of a run: the images, uint8 [size, C, H, W]. */
+export type BatchReader = (batch: number) => { images: Uint8Array; size: number };
+
+/** Reads the batches of a run; the last of an epoch holds what is left, as PyTorch's DataLoader delivers it. */
+export function batchReader(dataset: Dataset, batchSize: number, seed: number): BatchReader {
+  const { count, shape } = dataset.description;
+  const pixels = shape[0] * shape[1] * shape[2];
+  const batchesPerEpoch = Math.ceil(count / batchSize);
+  let epoch = -1;
+  let order: Uint32Array = new Uint32Array(0);
+  return (batch) => {
+    const wanted = Math.floor(batch / batchesPerEpoch);
+    if (wanted !== epoch) {
+      epoch = wanted;
+      order = randomPermutation(count, { seed, stream: 'shuffle', index: epoch });
+    }
+    const first = (batch % batchesPerEpoch) * batchSize;
+    const indices = order.subarray(first, first + batchSize);
+    const images = new Uint8Array(indices.length * pixels);
+    dataset.read(indices, images);
+    return { images, size: indices.length };
+  };
+}
+
+/**
+ * Latents and masks of graph run number `run`: row i belongs to sample run * batchSize + i.
+ *
+ * @param size samples in this batch, at most batchSize
+ */
+export function drawNoise(
+  specs: readonly NoiseSpec[],
+  { run, batchSize, size, seed }: { run: number; batchSize: number; size: number; seed: number },
+): Record<string, Float32Array | Uint8Array> {
+  const start = run * batchSize;
+  const noise: Record<string, Float32Array | Uint8Array> = {};
+  for (const spec of specs) {
+    if (spec.kind !== 'latents') continue;
+    const shape = { count: size, width: spec.size };
+    noise[spec.name] = randomRows(spec.distribution, shape, { seed, stream: 'trainingLatents', start });
+  }
+  const masks = specs.filter((spec) => spec.kind === 'mask');
+  return masks.length === 0 ? noise : { ...noise, ...drawMasks(masks, { start, size, seed }) };
+}
+
+/** All masks of a sample come from one draw, one after the other, 16 random bits for each entry. */
+function drawMasks(
+  specs: readonly Extract<NoiseSpec, { kind: 'mask' }>[],
+  { start, size, seed }: { start: number; size: number; seed: number },
+): Record<string, Uint8Array> {
+  const masks = Object.fromEntries(
+    specs.map(({ name, features }) => [name, new Uint8Array(size * features)]),
+  );
+  const width = specs.reduce((sum, { features }) => sum + features, 0);
+  const words = new Uint32Array(Math.ceil(width / 2));
+  for (let row = 0; row < size; row++) {
+    randomUint32(seed, 'dropout', start + row, words);
+    let entry = 0;
+    for (const { name, keep, features } of specs) {
+      const mask = masks[name]!;
+      const threshold = Math.round(keep * 2 ** 16);
+      for (let i = row * features; i < (row + 1) * features; i++, entry++) {
+        const bits = (words[entry >>> 1]! >>> ((entry & 1) << 4)) & 0xffff;
+        mask[i] = bits < threshold ? 1 : 0;
+      }
+    }
+  }
+  return masks;
+}

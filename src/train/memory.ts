@@ -1,0 +1,73 @@
+/** An estimate of a run's memory, to refuse at once what cannot fit. */
+
+import { freemem, totalmem } from 'node:os';
+import { UserError } from '../errors/user-error.js';
+import {
+  type GanSpec,
+  type NetworkSpec,
+  networkParameters,
+  type OptimizerKind,
+  optimizerSlots,
+} from '../export/index.js';
+import { configGan, type RunConfig } from './config.js';
+
+/** Node, ONNX Runtime and the code itself, in bytes. */
+const BASE = 150 * 2 ** 20;
+/** Tensors as large as a layer's output that one training step holds at once, roughly. */
+const ACTIVATION_COPIES = 8;
+
+function parameterCount(network: NetworkSpec): number {
+  return networkParameters(network).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+}
+
+/** Outputs of all linear maps of a network for one sample. */
+function activationCount(network: NetworkSpec): number {
+  const biases = networkParameters(network).filter(({ name }) => name.endsWith('.bias'));
+  return biases.reduce((sum, { shape }) => sum + shape[0]!, 0);
+}
+
+/**
+ * Bytes that a run takes at its peak, roughly: two copies of the state, gradients with Adam's intermediate values,
+ * activations, and the dataset.
+ *
+ * @param images number of images in the dataset
+ */
+export function estimateMemory(config: RunConfig, images: number): number {
+  const gan: GanSpec = configGan(config);
+  const slots = optimizerSlots(config.optimizer.kind as OptimizerKind).length;
+  const parameters = parameterCount(gan.generator) + parameterCount(gan.discriminator);
+  const largest = Math.max(
+    ...[gan.generator, gan.discriminator].flatMap((network) =>
+      networkParameters(network).map(({ shape }) => shape.reduce((a, b) => a * b, 1)),
+    ),
+  );
+  const state = 2 * (1 + slots) * parameters * 4;
+  const gradients = parameters * 4 + 4 * largest * 4;
+  const perSample = activationCount(gan.generator) + 2 * activationCount(gan.discriminator);
+  const batch = Math.min(config.batchSize, images);
+  const activations = batch * perSample * ACTIVATION_COPIES * 4;
+  const pixels = config.channels * config.imageSize ** 2;
+  return BASE + state + gradients + activations + images * pixels;
+}
+
+/** Memory that this process may use, in bytes: the machine's, or less inside a container. */
+export function availableMemory(): number {
+  const constrained = process.constrainedMemory?.() ?? 0;
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+const gib = (bytes: number): string => `${(bytes / 2 ** 30).toPrecision(3)} GiB`;
+
+/**
+ * @param images number of images in the dataset
+ * @throws UserError when the run needs more memory than the machine has
+ */
+export function checkMemory(config: RunConfig, images: number): void {
+  const needed = estimateMemory(config, images);
+  const available = availableMemory();
+  if (needed <= available) return;
+  throw new UserError(
+    `this run needs about ${gib(needed)} of memory and the machine has ${gib(available)} (${gib(freemem())} free): ` +
+      'reduce --img-size, --batch-size or --latent-dim',
+  );
+}

@@ -1,0 +1,116 @@
+/**
+ * The `session` engine: step graphs run as ordinary ONNX Runtime inference sessions. State lives in two sets of
+ * preallocated tensors; each step reads one set and writes the other in place, and then they change roles.
+ */
+
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import {
+  type GanState,
+  type Metric,
+  nextName,
+  type StateSpec,
+  type StateTensor,
+  type StepGraph,
+  type StepGraphName,
+} from '../export/index.js';
+import type { Engine, StepInputs, StepResult } from './engine.js';
+
+export interface SessionEngineOptions {
+  graphs: readonly StepGraph[];
+  /** Copied: the engine never writes to it. */
+  state: GanState;
+  /** [channels, height, width] */
+  image: readonly [number, number, number];
+  /** Threads inside an operator; by default one for each physical core. */
+  threads?: number;
+}
+
+interface LoadedGraph {
+  graph: StepGraph;
+  session: InferenceSession;
+  metrics: ReadonlyMap<Metric, Tensor>;
+}
+
+/** Loads one step graph as a session on the cpu provider. */
+async function load(graph: StepGraph, threads: number | undefined): Promise<LoadedGraph> {
+  const session = await InferenceSession.create(graph.bytes, {
+    executionProviders: ['cpu'],
+    graphOptimizationLevel: 'all',
+    ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+  });
+  const metrics = new Map(
+    graph.metrics.map((name) => [name, new Tensor('float32', new Float32Array(1), [])]),
+  );
+  return { graph, session, metrics };
+}
+
+function stateTensor({ dtype, shape }: StateSpec, data: StateTensor['data']): Tensor {
+  return dtype === 'int32'
+    ? new Tensor('int32', data as Int32Array, shape)
+    : new Tensor('float32', data as Float32Array, shape);
+}
+
+function noiseTensor(data: Float32Array | Uint8Array, batchSize: number): Tensor {
+  const dims = [batchSize, data.length / batchSize];
+  return data instanceof Uint8Array ? new Tensor('uint8', data, dims) : new Tensor('float32', data, dims);
+}
+
+/**
+ * @throws RangeError when the state lacks a tensor that a graph reads
+ */
+export async function createSessionEngine(options: SessionEngineOptions): Promise<Engine> {
+  const specs = new Map(options.graphs.flatMap((graph) => graph.reads).map((spec) => [spec.name, spec]));
+  const current = new Map<string, Tensor>();
+  const spare = new Map<string, Tensor>();
+  for (const [name, spec] of specs) {
+    const tensor = options.state.get(name);
+    if (tensor === undefined) throw new RangeError(`session engine: the state has no tensor ${name}`);
+    current.set(name, stateTensor(spec, tensor.data.slice()));
+    spare.set(name, stateTensor(spec, tensor.data.slice()));
+  }
+  const loaded = new Map<StepGraphName, LoadedGraph>();
+  for (const graph of options.graphs) loaded.set(graph.name, await load(graph, options.threads));
+
+  return {
+    async run(name: StepGraphName, inputs: StepInputs, wants = { generated: false }): Promise<StepResult> {
+      const entry = loaded.get(name);
+      if (entry === undefined) throw new RangeError(`session engine: no step graph ${name} was loaded`);
+      const { graph, session, metrics } = entry;
+      const feeds: Record<string, Tensor> = {};
+      const fetches: Record<string, Tensor | null> = {};
+      for (const spec of graph.reads) feeds[spec.name] = current.get(spec.name)!;
+      for (const spec of graph.writes) fetches[nextName(spec.name)] = spare.get(spec.name)!;
+      for (const [metric, tensor] of metrics) fetches[metric] = tensor;
+      for (const { name: input } of graph.noise)
+        feeds[input] = noiseTensor(inputs.noise[input]!, inputs.batchSize);
+      if (graph.takesBatch) {
+        feeds.real = new Tensor('uint8', inputs.real!, [inputs.batchSize, ...options.image]);
+      }
+      if (wants.generated) fetches[graph.generated] = null;
+
+      const results = await session.run(feeds, fetches);
+      for (const { name: written } of graph.writes) {
+        const before = current.get(written)!;
+        current.set(written, spare.get(written)!);
+        spare.set(written, before);
+      }
+      return {
+        metrics: Object.fromEntries(
+          [...metrics].map(([metric, { data }]) => [metric, (data as Float32Array)[0]!]),
+        ),
+        ...(wants.generated ? { generated: results[graph.generated]!.data as Float32Array } : {}),
+      };
+    },
+    async readState() {
+      return new Map(
+        [...current].map(([name, { dims, data }]): [string, StateTensor] => [
+          name,
+          { shape: dims, data: (data as Float32Array | Int32Array).slice() },
+        ]),
+      );
+    },
+    async close() {
+      for (const { session } of loaded.values()) await session.release();
+    },
+  };
+}

@@ -1,0 +1,113 @@
+/** The adversarial loop: one step is what the schedule says, run by the engine on freshly drawn batches and latents. */
+
+import { buildStepGraph, type GanState, initialState, type Metric, type StepGraph } from '../export/index.js';
+import {
+  configGan,
+  type RunConfig,
+  type RunLength,
+  runLength,
+  validateBatches,
+  validateConfig,
+} from './config.js';
+import type { Dataset } from './data/dataset.js';
+import type { Engine } from './engine.js';
+import { batchReader, drawNoise } from './feed.js';
+import { UPDATE_SCHEDULES } from './update-schedules.js';
+
+/** Makes an engine for the graphs of a run, starting from a state. */
+export type EngineFactory = (options: {
+  graphs: readonly StepGraph[];
+  state: GanState;
+  image: readonly [number, number, number];
+}) => Promise<Engine>;
+
+export interface TrainerOptions {
+  config: RunConfig;
+  dataset: Dataset;
+  engine: EngineFactory;
+  /** Version of gan-onnx, written into the step graphs. */
+  version?: string;
+  /** Where to start from; freshly initialised networks by default. */
+  state?: GanState;
+}
+
+export interface StepReport {
+  /** Number of this step, from 0: gan.py's batches_done for schedule `joint`. */
+  step: number;
+  /** Number of the epoch in which the step began, from 0. */
+  epoch: number;
+  /** Losses and D(x), D(G(z)) means, each from before the update of its network. */
+  metrics: Record<Metric, number>;
+  /** G's batch from before its update, float32 [batch, C, H, W] in [-1, 1]; when asked for. */
+  generated?: Float32Array;
+}
+
+export interface Trainer {
+  readonly length: RunLength;
+  readonly graphs: readonly StepGraph[];
+  /** Runs the next step. */
+  step(wants?: { generated: boolean }): Promise<StepReport>;
+  /** A copy of the state as it stands. */
+  readState(): Promise<GanState>;
+  close(): Promise<void>;
+}
+
+/**
+ * @throws UserError when the configuration does not fit itself or the dataset
+ */
+export async function createTrainer({
+  config,
+  dataset,
+  engine,
+  version,
+  state,
+}: TrainerOptions): Promise<Trainer> {
+  validateConfig(config);
+  const { count } = dataset.description;
+  validateBatches(config, count);
+
+  const gan = configGan(config);
+  const { optimizer, loss: generatorLoss, batchSize, seed } = config;
+  const order = UPDATE_SCHEDULES[config.schedule](config.k);
+  const graphs = [...new Set(order)].map((name) =>
+    buildStepGraph(name, { gan, optimizer, generatorLoss, ...(version === undefined ? {} : { version }) }),
+  );
+  const byName = new Map(graphs.map((graph) => [graph.name, graph]));
+  const length = runLength(config, count);
+  const nextBatch = batchReader(dataset, batchSize, seed);
+  const running = await engine({
+    graphs,
+    image: gan.image,
+    state: state ?? initialState(gan, optimizer.kind, seed),
+  });
+  let step = 0;
+
+  return {
+    length,
+    graphs,
+    async step(wants = { generated: false }) {
+      let batch = step * length.batchesPerStep;
+      const report: StepReport = {
+        step,
+        epoch: Math.floor(batch / length.batchesPerEpoch),
+        metrics: {} as Record<Metric, number>,
+      };
+      for (const [i, name] of order.entries()) {
+        const graph = byName.get(name)!;
+        const real = graph.takesBatch ? nextBatch(batch++) : undefined;
+        const size = real?.size ?? Math.min(batchSize, count);
+        const noise = drawNoise(graph.noise, { run: step * order.length + i, batchSize, size, seed });
+        // D's own graphs also make images; the ones to show are those that G is judged by.
+        const generated = wants.generated && name !== 'discriminator';
+        const inputs = { batchSize: size, noise, ...(real ? { real: real.images } : {}) };
+        const result = await running.run(name, inputs, { generated });
+        Object.assign(report.metrics, result.metrics);
+        if (result.generated !== undefined) report.generated = result.generated;
+      }
+      step += 1;
+      return report;
+    },
+    readState: () => running.readState(),
+    close: () => running.close(),
+  };
+}
