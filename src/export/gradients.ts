@@ -64,6 +64,13 @@ const swapLast = (x: Value): Value => {
 
 const isFloat = ({ dtype }: Value): boolean => dtype === 'float32' || dtype === 'float64';
 
+const product = broadcasting(
+  ({ dy }, _, b) => dy.mul(b),
+  ({ dy }, a) => dy.mul(a),
+);
+
+const squared: Rule = ({ inputs: [x], dy }) => [() => dy.mul(2).mul(x!), undefined];
+
 const none: Rule = ({ inputs }) => inputs.map(() => undefined);
 
 export const GRADIENTS: Partial<Record<OpType, Rule>> = {
@@ -83,23 +90,19 @@ export const GRADIENTS: Partial<Record<OpType, Rule>> = {
   Sigmoid: elementwise(({ y }) => y.mul(y.graph.scalar(1, y.dtype).sub(y))),
   // d log(1 + e^x) = s(x) dx
   Softplus: elementwise((_, x) => x.sigmoid()),
-  Relu: elementwise((_, x) => x.greater(0).where(x.graph.scalar(1, x.dtype), 0)),
-  LeakyRelu: elementwise(({ attributes }, x) => {
+  // the sign of y, not of x: so x needs no second reader, and runtimes may fuse the operator into the one before it
+  Relu: elementwise(({ y }) => y.greater(0).where(y.graph.scalar(1, y.dtype), 0)),
+  LeakyRelu: elementwise(({ attributes, y }, x) => {
     const { float: alpha } = attributes.alpha as { float: number };
-    return x.greater(0).where(x.graph.scalar(1, x.dtype), alpha);
+    return (alpha > 0 ? y : x).greater(0).where(x.graph.scalar(1, x.dtype), alpha);
   }),
   Add: broadcasting(
     ({ dy }) => dy,
     ({ dy }) => dy,
   ),
-  Sub: broadcasting(
-    ({ dy }) => dy,
-    ({ dy }) => dy.neg(),
-  ),
-  Mul: broadcasting(
-    ({ dy }, _, b) => dy.mul(b),
-    ({ dy }, a) => dy.mul(a),
-  ),
+  Sub: ({ inputs: [a, b], dy }) => [() => dy.sumTo(a!.shape), () => dy.sumTo(b!.shape).neg()],
+  // d (a b) = b da + a db, d a^2 = 2 a da
+  Mul: (tape) => (tape.inputs[0] === tape.inputs[1] ? squared(tape) : product(tape)),
   // d (a / b) = da / b - (a / b) db / b
   Div: broadcasting(
     ({ dy }, _, b) => dy.div(b),
@@ -128,11 +131,14 @@ export const GRADIENTS: Partial<Record<OpType, Rule>> = {
   Equal: none,
   GreaterOrEqual: none,
   Shape: none,
-  // Y = A B: dA = dY B^T, dB = A^T dY, summed over batch axes that broadcast
-  MatMul: ({ inputs: [a, b], dy }) => [
-    () => dy.matmul(swapLast(b!)).sumTo(a!.shape),
-    () => swapLast(a!).matmul(dy).sumTo(b!.shape),
-  ],
+  // Y = A B: dA = dY B^T, dB = A^T dY, summed over batch axes that broadcast; a vector A is one row
+  MatMul: ({ inputs: [a, b], dy }) => {
+    const asRow = (x: Value): Value => (a!.shape.length === 1 ? x.reshape([1, x.shape[0]!]) : x);
+    return [
+      () => asRow(dy).matmul(swapLast(b!)).sumTo(asRow(a!).shape).reshape(a!.shape),
+      () => swapLast(asRow(a!)).matmul(asRow(dy)).sumTo(b!.shape),
+    ];
+  },
   // Y = op(A) op(B) + C, op being a transposition or not
   Gemm: ({ inputs: [a, b, c], dy, attributes }) => {
     const transA = attributes.transA === 1;
@@ -262,11 +268,12 @@ function gatherGradient(x: Value, indices: Value, dy: Value, axis: number): Valu
  *
  * @param loss a value with one element of a float type
  * @param wrt values of the same graph; one that the loss does not depend on gets zeros
+ * @param scale a scalar that multiplies every gradient, at no cost in the elementwise part; 1 by default
  * @returns one value for each of `wrt`, of its type and shape
  * @throws RangeError when the loss is not a scalar, or when an operator on the way has no gradient
  * @throws TypeError when the loss is not of a float type
  */
-export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
+export function gradients(loss: Value, wrt: readonly Value[], scale?: Value): Value[] {
   if (!loss.shape.every((dim) => dim === 1)) {
     throw new RangeError(
       `gradients: the loss ${loss.name} has shape ${formatShape(loss.shape)}, expected a scalar`,
@@ -275,7 +282,7 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
   if (!isFloat(loss)) {
     throw new TypeError(`gradients: the loss ${loss.name} is ${loss.dtype}, expected float32 or float64`);
   }
-  const seed = loss.graph.scalar(1, loss.dtype).expandLike(loss);
+  const seed = (scale ?? loss.graph.scalar(1, loss.dtype)).expandLike(loss);
   return vectorJacobian([loss], [seed], wrt);
 }
 
@@ -293,7 +300,7 @@ export function vectorJacobian(
   const totals = new Map<Value, Value>();
   const accumulate = (value: Value, gradient: Value): void => {
     const sum = totals.get(value);
-    totals.set(value, sum === undefined ? gradient : sum.add(gradient));
+    totals.set(value, sum === undefined ? gradient : (joinedProduct(sum, gradient) ?? sum.add(gradient)));
   };
   for (const [i, output] of outputs.entries()) accumulate(output, upstream[i]!);
 
@@ -311,6 +318,22 @@ export function vectorJacobian(
     });
   }
   return wrt.map((value) => totals.get(value) ?? value.graph.scalar(0, value.dtype).expandLike(value));
+}
+
+/**
+ * A^T B + C^T D as the one product [A; C]^T [B; D], when that is what two gradients are (those of a weight that two
+ * batches pass through): one large sum less.
+ */
+function joinedProduct(left: Value, right: Value): Value | undefined {
+  const operands = [left, right].map(({ producer }) => {
+    const { op, inputs, attributes } = producer ?? {};
+    const plain = op === 'Gemm' && inputs!.length === 2 && attributes!.transA === 1;
+    return plain && attributes!.transB !== 1 ? (inputs as readonly [Value, Value]) : undefined;
+  });
+  if (operands[0] === undefined || operands[1] === undefined) return undefined;
+  const { graph } = left;
+  const [[a, b], [c, d]] = [operands[0], operands[1]];
+  return graph.concat([a, c], 0).gemm(graph.concat([b, d], 0), { transA: true });
 }
 
 /** The values on a path from `sources` to `outputs`, ends included. */

@@ -40,6 +40,18 @@ const IR_VERSION = 8;
 /** Attributes that carry what shape inference needs and are no part of the ONNX node. */
 const BUILDER_ATTRIBUTES = ['symbolic', 'dtype'];
 
+/** Operators whose every output element depends on the broadcast input elements at its own place. */
+const ELEMENTWISE: ReadonlySet<OpType> = new Set<OpType>([
+  'Add',
+  'Sub',
+  'Mul',
+  'Div',
+  'Pow',
+  'Max',
+  'Min',
+  'Neg',
+]);
+
 const ARRAYS = {
   float32: Float32Array,
   float64: Float64Array,
@@ -199,18 +211,22 @@ export class Value {
   /** How many elements the given axes of this value have together, as a value of this value's type: [] or [1]. */
   countOf(axes: readonly number[]): Value {
     const { factor, symbols } = elementCount(axes.map((axis) => this.shape[axis]!));
-    let count = this.graph.scalar(factor, this.dtype);
-    for (const symbol of symbols) {
-      const axis = this.shape.indexOf(symbol);
-      const size = this.graph.node('Shape', [this], { start: axis, end: axis + 1 })[0]!;
-      count = size.cast(this.dtype).mul(count);
-    }
-    return count;
+    const sizes = symbols.map((symbol) => this.graph.sizeOf(symbol, this.dtype));
+    if (sizes.length === 0) return this.graph.scalar(factor, this.dtype);
+    const size = sizes.reduce((product, next) => product.mul(next));
+    return factor === 1 ? size : size.mul(factor);
+  }
+
+  /** The sums of the columns of a matrix [N, C], as a product with a vector of ones: faster than ReduceSum. */
+  private columnSum(): Value {
+    const ones = this.graph.ones(this.shape[0]!, this.dtype);
+    return ones.matmul(this);
   }
 
   /** This summed over the axes along which `shape` was broadcast to this value's shape; the inverse of expanding. */
   sumTo(shape: Shape): Value {
     if (sameShape(shape, this.shape)) return this;
+    if (this.shape.length === 2 && sameShape(shape, [this.shape[1]!])) return this.columnSum();
     const extra = this.shape.length - shape.length;
     const added = this.shape.map((_, i) => i).filter((i) => i < extra);
     const stretched = shape.map((dim, i) => (dim === 1 && this.shape[i + extra] !== 1 ? i + extra : -1));
@@ -288,6 +304,30 @@ export class Graph {
     return operand;
   }
 
+  /** What a symbolic dimension stands for in a run, of a given type; shape [1]. */
+  sizeOf(symbol: string, dtype: DType): Value {
+    return this.dimension(symbol).cast(dtype);
+  }
+
+  /** The same as int64, read off the first value that has the dimension. */
+  private dimension(symbol: string): Value {
+    for (const value of this.values.values()) {
+      const axis = value.shape.indexOf(symbol);
+      if (axis !== -1) return this.node('Shape', [value], { start: axis, end: axis + 1 })[0]!;
+    }
+    throw new RangeError(`graph ${this.name}: no value has a dimension ${symbol}`);
+  }
+
+  /** A vector of as many ones. */
+  ones(size: Dim, dtype: DType): Value {
+    const one = this.scalar(1, dtype);
+    if (typeof size === 'number') {
+      return this.node('Expand', [one, this.integers([size])], { symbolic: JSON.stringify([size]) })[0]!;
+    }
+    const count = this.dimension(size);
+    return this.node('Expand', [one, count], { symbolic: JSON.stringify([size]) })[0]!;
+  }
+
   concat(values: readonly Value[], axis: number): Value {
     return this.node('Concat', values, { axis })[0]!;
   }
@@ -303,6 +343,8 @@ export class Graph {
       throw new RangeError(`${op}: ${inputs.length} inputs, expected ${arity[0]} to ${arity[1]}`);
     }
     for (const input of inputs) this.lift(input, input.dtype);
+    const spared = this.withoutExpand(op, inputs, attributes);
+    if (spared !== undefined) return spared;
     const key = `${op}(${inputs.map((input) => input.name).join('|')})${JSON.stringify(attributes)}`;
     const existing = this.known.get(key);
     if (existing !== undefined) return existing;
@@ -316,6 +358,30 @@ export class Graph {
     return outputs;
   }
 
+  /**
+   * The same result without a tensor that only repeats another's elements: an elementwise operator broadcasts by
+   * itself, and one with a scalar can work on the tensor from before it was expanded.
+   */
+  private withoutExpand(
+    op: OpType,
+    inputs: readonly Value[],
+    attributes: Attributes,
+  ): readonly Value[] | undefined {
+    if (!ELEMENTWISE.has(op)) return undefined;
+    const at = inputs.findIndex((input) => input.producer?.op === 'Expand');
+    const expanded = inputs[at];
+    if (expanded === undefined) return undefined;
+    const [small, target] = expanded.producer!.inputs;
+    const replaced = inputs.with(at, small!);
+    const full = inputs.map(({ shape }) => shape).reduce((a, b) => broadcastShapes(op, a, b));
+    const reduced = replaced.map(({ shape }) => shape).reduce((a, b) => broadcastShapes(op, a, b));
+    if (sameShape(full, reduced)) return this.node(op, replaced, attributes);
+    const others = inputs.filter((_, i) => i !== at);
+    if (others.some(({ shape }) => shape.length > 0) || !sameShape(full, expanded.shape)) return undefined;
+    const [result] = this.node(op, replaced, attributes);
+    return this.node('Expand', [result!, target!], expanded.producer!.attributes);
+  }
+
   /** Makes `value` an output of the graph under `name`. */
   output(name: string, value: Value): void {
     this.lift(value, value.dtype);
@@ -327,15 +393,40 @@ export class Graph {
 
   /** The nodes that the outputs need, in an order in which they can run. */
   private neededNodes(): Node[] {
-    const needed = new Set<Node>();
-    const pending = [...this.outputs.values()];
-    for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
-      const node = value.producer;
-      if (node === undefined || needed.has(node)) continue;
-      needed.add(node);
-      pending.push(...node.inputs);
-    }
+    const needed = nodesBefore([...this.outputs.values()]);
     return this.nodes.filter((node) => needed.has(node));
+  }
+
+  /**
+   * Whether the value that replaces an input from run to run may be written to the input's own memory: every node
+   * that reads the input must be done before the node that computes `next` starts, because that one needs its result.
+   * The one that computes it may itself read the input if it works element by element.
+   */
+  mayShareMemory(input: Value, next: Value): boolean {
+    const writer = next.producer;
+    if (writer === undefined) return false;
+    const before = nodesBefore(writer.inputs);
+    const alias = ELEMENTWISE.has(writer.op) && sameShape(input.shape, next.shape) ? writer : undefined;
+    return this.neededNodes().every(
+      (node) => !node.inputs.includes(input) || before.has(node) || node === alias,
+    );
+  }
+
+  /**
+   * A scalar 0 that is known only after every node that reads `input` so far and that `others` do not wait for
+   * anyway; undefined when there is none. What is computed from it runs after those nodes.
+   */
+  zeroAfterReaders(input: Value, others: readonly Value[]): Value | undefined {
+    const before = nodesBefore(others);
+    const readers = this.nodes.filter((node) => node.inputs.includes(input) && !before.has(node));
+    if (readers.length === 0) return undefined;
+    const first = this.sharedConstant('int64', [], [0]);
+    const elements = readers.map(({ outputs: [output] }) =>
+      output!.shape.reduce<Value>((element) => element.gather(first), output!),
+    );
+    // x < x is false for every x, NaN and infinity included.
+    const zeros = elements.map((element) => element.less(element).cast(input.dtype));
+    return zeros.reduce((sum, zero) => sum.add(zero));
   }
 
   /** The graph as an ONNX model message; a pure function of what was built. */
@@ -374,6 +465,19 @@ export class Graph {
   toBytes(options: ModelOptions = {}): Uint8Array {
     return encodeModel(this.toModel(options));
   }
+}
+
+/** The nodes that the values need, directly or not. */
+function nodesBefore(values: readonly Value[]): Set<Node> {
+  const before = new Set<Node>();
+  const pending = [...values];
+  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
+    const node = value.producer;
+    if (node === undefined || before.has(node)) continue;
+    before.add(node);
+    pending.push(...node.inputs);
+  }
+  return before;
 }
 
 export interface ModelOptions {

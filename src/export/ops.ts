@@ -74,6 +74,9 @@ const where: Infer = (op, [condition, a, b]) => {
 
 const matMul: Infer = (op, [a, b]) => {
   requireSameType(op, a!, b!);
+  if (a!.shape.length === 1 && b!.shape.length === 2 && a!.shape[0] === b!.shape[0]) {
+    return [{ dtype: a!.dtype, shape: [b!.shape[1]!] }];
+  }
   if (a!.shape.length < 2 || b!.shape.length < 2 || a!.shape.at(-1) !== b!.shape.at(-2)) {
     throw new RangeError(
       `${op}: shapes ${formatShape(a!.shape)} and ${formatShape(b!.shape)} do not multiply`,
@@ -127,20 +130,22 @@ const transpose: Infer = (op, [x], { perm }) => {
   return [{ dtype: x!.dtype, shape: order.map((axis) => x!.shape[axis]!) }];
 };
 
+/** Joins values along an axis; symbolic sizes N and M add up to the symbol `N+M`. */
 const concat: Infer = (op, inputs, { axis }) => {
   const first = inputs[0]!;
   const [at] = normaliseAxes(op, [axis as number], first.shape.length);
-  let total = 0;
   for (const value of inputs) {
     requireSameType(op, first, value);
-    const size = value.shape[at!];
-    const rest = first.shape.map((dim, i) => (i === at ? size : dim)) as Shape;
-    if (typeof size !== 'number' || !sameShape(rest, value.shape)) {
+    const rest = first.shape.map((dim, i) => (i === at ? value.shape[at!] : dim)) as Shape;
+    if (!sameShape(rest, value.shape)) {
       const shapes = inputs.map((input) => formatShape(input.shape)).join(', ');
       throw new RangeError(`${op}: shapes ${shapes} do not join on axis ${axis}`);
     }
-    total += size;
   }
+  const sizes = inputs.map((value) => value.shape[at!]!);
+  const total = sizes.every((size) => typeof size === 'number')
+    ? sizes.reduce((sum, size) => sum + size, 0)
+    : sizes.join('+');
   return [{ dtype: first.dtype, shape: first.shape.map((dim, i) => (i === at ? total : dim)) }];
 };
 

@@ -16,54 +16,79 @@ export interface ParameterUpdate {
   slots: readonly Value[];
 }
 
-/** Updates one parameter from its gradient; what depends on the step alone is computed once, outside. */
-export type UpdateRule = (parameter: Value, gradient: Value, slots: readonly Value[]) => ParameterUpdate;
+/**
+ * Updates one parameter. `scaled` is its gradient times the optimiser's `gradientScale`; `zero`, where given, is a
+ * scalar 0 that the parameter's new value must wait for.
+ */
+export type UpdateRule = (
+  parameter: Value,
+  scaled: Value,
+  slots: readonly Value[],
+  zero?: Value,
+) => ParameterUpdate;
+
+/** An optimiser at one step; what depends on the step alone is computed once, outside the elementwise part. */
+export interface OptimizerStep {
+  /** A factor that belongs on every gradient: put on the loss it is free, put on a weight's gradient it is a pass. */
+  gradientScale: Value;
+  update: UpdateRule;
+}
 
 interface Optimizer<S> {
   /** Names of the tensors that it keeps for each parameter, all shaped like the parameter, initially zero. */
   slots: readonly string[];
-  rule(spec: S, step: Value): UpdateRule;
+  at(spec: S, step: Value): OptimizerStep;
 }
 
 /**
- * 1 - base^exponent without the cancellation that a base near 1 brings: with u = exponent log base,
- * 1 - e^u = -2 t / (1 - t) for t = tanh(u / 2).
+ * (1 - base^exponent) / 2 without the cancellation that a base near 1 brings: with u = exponent log base,
+ * 1 - e^u = 2 t / (t - 1) for t = tanh(u / 2).
  */
-function oneMinusPower(base: number, exponent: Value): Value {
+function halfOneMinusPower(base: number, exponent: Value): Value {
   const t = exponent.mul(Math.log(base) / 2).tanh();
-  return t.mul(-2).div(t.sub(1).neg());
+  return t.div(t.sub(1));
 }
 
 const OPTIMIZERS: { [K in OptimizerKind]: Optimizer<SpecOf<K>> } = {
   /**
    * torch.optim.Adam's arithmetic (Kingma and Ba, 2015): m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2,
-   * p <- p - lr / c1 * m / (sqrt(v) / sqrt(c2) + eps) with c = 1 - b^t. The corrections are moved out of the
-   * elementwise part: p <- p - m / (sqrt(v) + eps sqrt(c2)) * (lr sqrt(c2) / c1).
+   * p <- p - lr / c1 * m / (sqrt(v) / sqrt(c2) + eps) with c = 1 - b^t. Everything that can be is moved out of the
+   * elementwise part: p <- p - m / (sqrt(v) + eps sqrt(c2)) * (lr sqrt(c2) / c1), and with gradients scaled by
+   * s = sqrt(1 - b2), v <- b2 v + (s g)^2.
    */
   adam: {
     slots: ['momentum0', 'momentum1'],
-    rule({ learningRate, b1, b2, eps }, step) {
+    at({ learningRate, b1, b2, eps }, step) {
       const updates = step.add(1);
-      const root = oneMinusPower(b2, updates).sqrt();
-      const size = scheduleValue(learningRate, step).mul(root).div(oneMinusPower(b1, updates));
-      const floor = root.mul(eps);
-      return (parameter, gradient, [m, v]) => {
-        const nextM = m!.mul(b1).add(gradient.mul(1 - b1));
-        const nextV = v!.mul(b2).add(gradient.mul(gradient).mul(1 - b2));
-        const direction = nextM.div(nextV.sqrt().add(floor));
-        return { parameter: parameter.sub(direction.mul(size)), slots: [nextM, nextV] };
+      // c1 = 2 half1 and c2 = 2 half2; the twos are folded into the constants.
+      const half1 = halfOneMinusPower(b1, updates);
+      const root = halfOneMinusPower(b2, updates).sqrt();
+      const size = scheduleValue(learningRate, step).mul(Math.SQRT1_2).mul(root).div(half1);
+      const floor = root.mul(eps * Math.SQRT2);
+      const scale = Math.sqrt(1 - b2);
+      return {
+        gradientScale: step.graph.scalar(scale, step.dtype),
+        update(parameter, scaled, [m, v], zero) {
+          const nextM = m!.mul(b1).add(scaled.mul((1 - b1) / scale));
+          const nextV = v!.mul(b2).add(scaled.mul(scaled));
+          const direction = nextM.div(nextV.sqrt().add(floor));
+          const after = zero === undefined ? size : size.add(zero);
+          return { parameter: parameter.sub(direction.mul(after)), slots: [nextM, nextV] };
+        },
       };
     },
   },
   /** v <- momentum v - lr g, p <- p + v: the momentum of the 2014 paper's own code (and of pylearn2). */
   sgd: {
     slots: ['momentum0'],
-    rule({ learningRate, momentum }, step) {
-      const rate = scheduleValue(learningRate, step);
+    at({ learningRate, momentum }, step) {
       const keep = scheduleValue(momentum, step);
-      return (parameter, gradient, [velocity]) => {
-        const next = velocity!.mul(keep).sub(gradient.mul(rate));
-        return { parameter: parameter.add(next), slots: [next] };
+      return {
+        gradientScale: scheduleValue(learningRate, step),
+        update(parameter, scaled, [velocity], zero) {
+          const next = velocity!.mul(zero === undefined ? keep : keep.add(zero)).sub(scaled);
+          return { parameter: parameter.add(next), slots: [next] };
+        },
       };
     },
   },
@@ -76,8 +101,8 @@ export function optimizerSlots(kind: OptimizerKind): readonly string[] {
 
 /**
  * @param step updates done before this one, as a float scalar
- * @returns the function that updates one parameter
+ * @returns the factor for the gradients, and the function that updates one parameter
  */
-export function updateRule(spec: OptimizerSpec, step: Value): UpdateRule {
-  return (OPTIMIZERS[spec.kind] as Optimizer<OptimizerSpec>).rule(spec, step);
+export function optimizerStep(spec: OptimizerSpec, step: Value): OptimizerStep {
+  return (OPTIMIZERS[spec.kind] as Optimizer<OptimizerSpec>).at(spec, step);
 }

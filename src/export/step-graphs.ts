@@ -8,7 +8,13 @@ import { gradients } from './gradients.js';
 import { Graph, type Value } from './graph.js';
 import { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss } from './losses.js';
 import { forward, type GanSpec, type MaskSpec } from './networks.js';
-import { type OptimizerSpec, optimizerSlots, updateRule } from './optimizers.js';
+import {
+  type OptimizerSpec,
+  optimizerSlots,
+  optimizerStep,
+  type ParameterUpdate,
+  type UpdateRule,
+} from './optimizers.js';
 import { type NetworkName, networkState, nextName, type StateSpec, stepName } from './state.js';
 
 export type StepGraphName = 'joint' | 'discriminator' | 'generator';
@@ -29,6 +35,8 @@ export interface StepGraph {
   reads: readonly StateSpec[];
   /** Those of them that it writes, each as output `<name>.next`. */
   writes: readonly StateSpec[];
+  /** Names of the tensors among `writes` whose next value may be written over the current one. */
+  inPlace: ReadonlySet<string>;
   /** Whether it takes a batch of images: input `real`, uint8 [N, C, H, W]. */
   takesBatch: boolean;
   /** Inputs to draw for each step; latents are input `z`, float32 [N, latent]. */
@@ -56,6 +64,7 @@ class StepBuilder {
   private readonly metrics: Metric[] = [];
   private takesBatch = false;
   private readonly masks = new Map<string, { spec: MaskSpec; value: Value }>();
+  private readonly next = new Map<string, { current: Value; next: Value }>();
 
   constructor(
     private readonly name: StepGraphName,
@@ -111,23 +120,21 @@ class StepBuilder {
     const specs = networkState(this.gan[network], optimizer.kind);
     const parameters = specs.filter(({ role }) => role === 'parameter').map(({ name }) => name);
     const step = state.get(stepName(network))!;
-    const rule = updateRule(optimizer, step.cast('float32'));
+    const { gradientScale, update } = optimizerStep(optimizer, step.cast('float32'));
+    const slotNames = optimizerSlots(optimizer.kind);
+    const current = parameters.map((name) => state.get(name)!);
+    const slots = parameters.map((name) => slotNames.map((slot) => state.get(`${name}.${slot}`)!));
+    const updated = updateAll(update, current, gradients(loss, current, gradientScale), slots);
     const next = new Map<string, Value>(running);
     next.set(stepName(network), step.add(1));
-    const slotNames = optimizerSlots(optimizer.kind);
-    const slopes = gradients(
-      loss,
-      parameters.map((name) => state.get(name)!),
-    );
-    parameters.forEach((name, i) => {
-      const slots = slotNames.map((slot) => state.get(`${name}.${slot}`)!);
-      const updated = rule(state.get(name)!, slopes[i]!, slots);
-      next.set(name, updated.parameter);
-      for (const [s, slot] of slotNames.entries()) next.set(`${name}.${slot}`, updated.slots[s]!);
-    });
+    for (const [i, name] of parameters.entries()) {
+      next.set(name, updated[i]!.parameter);
+      for (const [s, slot] of slotNames.entries()) next.set(`${name}.${slot}`, updated[i]!.slots[s]!);
+    }
     for (const spec of specs) {
       this.graph.output(nextName(spec.name), next.get(spec.name)!);
       this.writes.push(spec);
+      this.next.set(spec.name, { current: state.get(spec.name)!, next: next.get(spec.name)! });
     }
   }
 
@@ -145,6 +152,7 @@ class StepBuilder {
     const { name, reads, writes, metrics, takesBatch, options } = this;
     const masks = [...this.masks.values()].map(({ spec }): NoiseSpec => ({ kind: 'mask', ...spec }));
     const description = `gan-onnx ${name} training step of ${this.gan.name}`;
+    const shared = [...this.next].filter(([, pair]) => this.graph.mayShareMemory(pair.current, pair.next));
     const bytes = this.graph.toBytes({
       description,
       ...(options.version === undefined ? {} : { version: options.version }),
@@ -154,12 +162,61 @@ class StepBuilder {
       bytes,
       reads,
       writes,
+      inPlace: new Set(shared.map(([written]) => written)),
       takesBatch,
       noise: [...this.noise, ...masks],
       metrics,
       generated: 'generated',
     };
   }
+}
+
+/** Parameters with at most so many elements are updated together. */
+const SMALL = 2 ** 14;
+
+/**
+ * Updates all parameters of a network: large ones one by one, small ones (biases and the like) joined into one vector,
+ * because a pass over a few hundred numbers costs a node's overhead and little else.
+ */
+function updateAll(
+  update: UpdateRule,
+  parameters: readonly Value[],
+  scaled: readonly Value[],
+  slots: readonly (readonly Value[])[],
+): ParameterUpdate[] {
+  const sizes = parameters.map(({ shape }) => (shape as readonly number[]).reduce((a, b) => a * b, 1));
+  const small = sizes.flatMap((size, i) => (size <= SMALL ? [i] : []));
+  const result = parameters.map((parameter, i) => {
+    if (small.includes(i)) return undefined;
+    // Once all who read the old value are done, the new one may be written in its place.
+    const zero = parameter.graph.zeroAfterReaders(parameter, [scaled[i]!]);
+    return update(parameter, scaled[i]!, slots[i]!, zero);
+  });
+  if (small.length > 0) {
+    const join = (pick: (i: number) => Value): Value =>
+      parameters[0]!.graph.concat(
+        small.map((i) => pick(i).reshape([sizes[i]!])),
+        0,
+      );
+    const joined = update(
+      join((i) => parameters[i]!),
+      join((i) => scaled[i]!),
+      slots[small[0]!]!.map((_, s) => join((i) => slots[i]![s]!)),
+    );
+    const parts = (value: Value): Value[] =>
+      value
+        .split(
+          0,
+          small.map((i) => sizes[i]!),
+        )
+        .map((part, k) => part.reshape(parameters[small[k]!]!.shape));
+    const ofParameter = parts(joined.parameter);
+    const ofSlots = joined.slots.map(parts);
+    for (const [k, i] of small.entries()) {
+      result[i] = { parameter: ofParameter[k]!, slots: ofSlots.map((values) => values[k]!) };
+    }
+  }
+  return result as ParameterUpdate[];
 }
 
 /** G's flat output [N, pixels] as images [N, C, H, W] in [-1, 1], whatever range its last layer has. */

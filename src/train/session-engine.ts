@@ -1,6 +1,7 @@
 /**
- * The `session` engine: step graphs run as ordinary ONNX Runtime inference sessions. State lives in two sets of
- * preallocated tensors; each step reads one set and writes the other in place, and then they change roles.
+ * The `session` engine: step graphs run as ordinary ONNX Runtime inference sessions. State lives in preallocated
+ * tensors that the graph writes directly: in place where its data flow makes that safe, else in a second tensor, the
+ * two changing roles after each step.
  */
 
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -60,13 +61,18 @@ function noiseTensor(data: Float32Array | Uint8Array, batchSize: number): Tensor
  */
 export async function createSessionEngine(options: SessionEngineOptions): Promise<Engine> {
   const specs = new Map(options.graphs.flatMap((graph) => graph.reads).map((spec) => [spec.name, spec]));
+  const needsSpare = new Set(
+    options.graphs.flatMap(({ writes, inPlace }) =>
+      writes.map(({ name }) => name).filter((name) => !inPlace.has(name)),
+    ),
+  );
   const current = new Map<string, Tensor>();
   const spare = new Map<string, Tensor>();
   for (const [name, spec] of specs) {
     const tensor = options.state.get(name);
     if (tensor === undefined) throw new RangeError(`session engine: the state has no tensor ${name}`);
     current.set(name, stateTensor(spec, tensor.data.slice()));
-    spare.set(name, stateTensor(spec, tensor.data.slice()));
+    if (needsSpare.has(name)) spare.set(name, stateTensor(spec, tensor.data.slice()));
   }
   const loaded = new Map<StepGraphName, LoadedGraph>();
   for (const graph of options.graphs) loaded.set(graph.name, await load(graph, options.threads));
@@ -79,7 +85,9 @@ export async function createSessionEngine(options: SessionEngineOptions): Promis
       const feeds: Record<string, Tensor> = {};
       const fetches: Record<string, Tensor | null> = {};
       for (const spec of graph.reads) feeds[spec.name] = current.get(spec.name)!;
-      for (const spec of graph.writes) fetches[nextName(spec.name)] = spare.get(spec.name)!;
+      for (const { name: written } of graph.writes) {
+        fetches[nextName(written)] = (graph.inPlace.has(written) ? current : spare).get(written)!;
+      }
       for (const [metric, tensor] of metrics) fetches[metric] = tensor;
       for (const { name: input } of graph.noise)
         feeds[input] = noiseTensor(inputs.noise[input]!, inputs.batchSize);
@@ -90,6 +98,7 @@ export async function createSessionEngine(options: SessionEngineOptions): Promis
 
       const results = await session.run(feeds, fetches);
       for (const { name: written } of graph.writes) {
+        if (graph.inPlace.has(written)) continue;
         const before = current.get(written)!;
         current.set(written, spare.get(written)!);
         spare.set(written, before);

@@ -3,9 +3,9 @@ import {
   Graph,
   type OptimizerSpec,
   optimizerSlots,
+  optimizerStep,
   type Schedule,
   scheduleValue,
-  updateRule,
 } from '../../src/export/index.js';
 import { uniform, unit } from '../support/hash.js';
 import { relativeError } from '../support/numbers.js';
@@ -29,11 +29,11 @@ async function runUpdates(
 ) {
   const graph = new Graph('update');
   const names = optimizerSlots(spec.kind);
-  const rule = updateRule(spec, graph.input('step', dtype, []));
+  const { gradientScale, update } = optimizerStep(spec, graph.input('step', dtype, []));
   const [parameter, gradient, ...slots] = ['parameter', 'gradient', ...names].map((name) =>
     graph.input(name, dtype, [COUNT]),
   );
-  const next = rule(parameter!, gradient!, slots);
+  const next = update(parameter!, gradient!.mul(gradientScale), slots);
   graph.output('parameter.next', next.parameter);
   for (const [i, name] of names.entries()) graph.output(`${name}.next`, next.slots[i]!);
 
