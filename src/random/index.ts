@@ -1,5 +1,6 @@
 /** Counter-based random numbers: a leaf that every other folder may use. */
 
+export { type MaskRange, randomMask } from './bits.js';
 export {
   type Distribution,
   normalQuantile,

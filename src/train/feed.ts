@@ -4,7 +4,7 @@
  */
 
 import type { NoiseSpec } from '../export/index.js';
-import { randomPermutation, randomRows, randomUint32 } from '../random/index.js';
+import { randomMask, randomPermutation, randomRows } from '../random/index.js';
 import type { Dataset } from './data/dataset.js';
 
 /** Batch number `batch` of a run: the images, uint8 [size, C, H, W]. */
@@ -51,27 +51,20 @@ export function drawNoise(
   return masks.length === 0 ? noise : { ...noise, ...drawMasks(masks, { start, size, seed }) };
 }
 
-/** All masks of a sample come from one draw, one after the other, 16 random bits for each entry. */
+/** All masks of a sample come from one draw, one after the other. */
 function drawMasks(
   specs: readonly Extract<NoiseSpec, { kind: 'mask' }>[],
   { start, size, seed }: { start: number; size: number; seed: number },
 ): Record<string, Uint8Array> {
-  const masks = Object.fromEntries(
-    specs.map(({ name, features }) => [name, new Uint8Array(size * features)]),
-  );
-  const width = specs.reduce((sum, { features }) => sum + features, 0);
-  const words = new Uint32Array(Math.ceil(width / 2));
+  const masks = specs.map(({ features }) => new Uint8Array(size * features));
   for (let row = 0; row < size; row++) {
-    randomUint32(seed, 'dropout', start + row, words);
-    let entry = 0;
-    for (const { name, keep, features } of specs) {
-      const mask = masks[name]!;
-      const threshold = Math.round(keep * 2 ** 16);
-      for (let i = row * features; i < (row + 1) * features; i++, entry++) {
-        const bits = (words[entry >>> 1]! >>> ((entry & 1) << 4)) & 0xffff;
-        mask[i] = bits < threshold ? 1 : 0;
-      }
-    }
+    const ranges = specs.map(({ keep, features }, i) => ({
+      mask: masks[i]!,
+      start: row * features,
+      length: features,
+      probability: keep,
+    }));
+    randomMask({ seed, stream: 'dropout', index: start + row }, ranges);
   }
-  return masks;
+  return Object.fromEntries(specs.map(({ name }, i) => [name, masks[i]!]));
 }
