@@ -80,6 +80,11 @@ async function sample(path: string, flags: SampleFlags): Promise<void> {
   if (flags.latents !== undefined) checkOutput('--latents', flags.latents, 'file', force);
   const generator = await openGenerator(path);
   const writers: SampleWriter[] = [];
+  const discard = (): void => {
+    for (const writer of writers) writer.discard();
+  };
+  // A second Ctrl-C ends the process at once, but not before its temporary files are gone.
+  process.once('exit', discard);
   try {
     const { image, latentSize } = generator.description;
     const plan: SamplePlan = { count, start, shape: image, columns };
@@ -90,9 +95,10 @@ async function sample(path: string, flags: SampleFlags): Promise<void> {
       () => process.stderr.write('ending after this batch (Ctrl-C again ends at once)\n'),
     );
   } catch (error) {
-    for (const writer of writers) writer.discard();
+    discard();
     throw writeFailure(error, out);
   } finally {
+    process.off('exit', discard);
     await generator.release();
   }
   process.stdout.write(`${count} samples of seed ${flags.seed}: ${out}\n`);

@@ -78,7 +78,7 @@ function options(): Option[] {
     integerOption('--seed <n>', 'the same seed gives the same run (default: 0)', { min: 0 }),
     oneOf(
       '--schedule <name>',
-      'order of updates: joint (gan.py), d-first (the paper), g-first',
+      'order of updates: joint as in gan.py (default), d-first as in the paper, or g-first',
       UPDATE_SCHEDULES,
     ),
     integerOption('--k <n>', 'updates of D for each of G, with d-first and g-first (default: 1)', seconds),

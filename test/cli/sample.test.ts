@@ -75,4 +75,27 @@ describe('gan-onnx sample', () => {
     expect(Math.abs(mean)).toBeLessThan(0.06);
     expect(readdirSync(folder).sort()).toEqual(['generator.onnx', 's.npy', 'z.npy']);
   });
+
+  it('leaves nothing half-written when it is interrupted', async () => {
+    const { folder, model } = generatorFolder();
+    let sent = false;
+    const args = [
+      '--count',
+      '1000000',
+      '--batch-size',
+      '64',
+      '--format',
+      'npy',
+      '--out',
+      join(folder, 's.npy'),
+    ];
+    // The plain progress lines come every ten seconds: a timer stands in for the user's patience.
+    const { code } = await ganOnnx(['sample', model, ...args], {}, undefined, (child) => {
+      if (sent) return;
+      sent = true;
+      setTimeout(() => child.kill('SIGINT'), 1500);
+    });
+    expect(code).toBe(130);
+    expect(readdirSync(folder)).toEqual(['generator.onnx']);
+  });
 });

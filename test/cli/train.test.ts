@@ -98,6 +98,25 @@ describe('gan-onnx train', () => {
     expect(metrics(out).length).toBeGreaterThan(1);
   });
 
+  it('ends at once on a second Ctrl-C', async () => {
+    const out = join(temporaryFolder(), 'run');
+    let sent = false;
+    const began = performance.now();
+    const { code } = await ganOnnx(
+      [...smallRun(), '--n-epochs', '100000000', '--out', out],
+      {},
+      (child, text) => {
+        if (sent || !text.includes('training')) return;
+        sent = true;
+        child.kill('SIGINT');
+        child.kill('SIGINT');
+      },
+    );
+    expect(code).toBe(130);
+    expect(performance.now() - began).toBeLessThan(30_000);
+    if (existsSync(out)) expect(readdirSync(out).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
   it('replaces an earlier run with --force, and nothing else in its folder', async () => {
     const out = join(temporaryFolder(), 'run');
     const data = smallRun();

@@ -15,16 +15,21 @@ export interface CommandResult {
   stderr: string;
 }
 
-/** @param whenRunning called with the process and what it has printed on stderr so far */
+/**
+ * @param whenRunning called with the process and what it has printed on stderr so far
+ * @param whenStarted called with the process once
+ */
 export function ganOnnx(
   args: readonly string[],
   options: { cwd?: string; env?: Record<string, string> } = {},
   whenRunning?: (child: ChildProcess, stderr: string) => void,
+  whenStarted?: (child: ChildProcess) => void,
 ): Promise<CommandResult> {
   const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
   });
+  whenStarted?.(child);
   let stdout = '';
   let stderr = '';
   child.stdout.on('data', (chunk) => {
