@@ -3,9 +3,9 @@
  * builder methods as any graph, so a gradient can be differentiated again.
  */
 
-import type { Value } from './graph.js';
 import { type Attributes, constantIntegers, type OpType } from './ops.js';
 import { formatShape, normaliseAxes, sameShape } from './shape.js';
+import type { Value } from './value.js';
 
 /** What a rule sees of its node; `dy` is the gradient of the node's first output (of each, for Split). */
 interface Tape {

@@ -3,9 +3,10 @@
 export { GANS, type GanName, type GanSize } from './gans.js';
 export { buildGeneratorModel, type GeneratorOrigin, generatorMetadata } from './generator-model.js';
 export { gradients, vectorJacobian } from './gradients.js';
-export { Graph, type ModelOptions, OPSET, type TypedArray, typedArray, Value } from './graph.js';
+export { Graph } from './graph.js';
 export type { Initialiser, Layer, LayerKind, ParameterSpec } from './layers.js';
 export { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss } from './losses.js';
+export { type ModelOptions, OPSET } from './model-proto.js';
 export {
   forward,
   type GanSpec,
@@ -37,3 +38,5 @@ export {
   type StepGraphName,
   type StepGraphOptions,
 } from './step-graphs.js';
+export { type TypedArray, typedArray } from './typed-arrays.js';
+export { Value } from './value.js';

@@ -1,6 +1,6 @@
 /** The kinds of layers: one table entry each, which says what parameters a layer has and what it computes. */
 
-import type { Value } from './graph.js';
+import type { Value } from './value.js';
 
 /** How a parameter starts. */
 export type Initialiser = { kind: 'uniform'; halfWidth: number } | { kind: 'constant'; value: number };

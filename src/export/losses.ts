@@ -3,7 +3,7 @@
  * -log D = softplus(-l) and -log(1 - D) = softplus(l), which neither overflow nor saturate for any logit.
  */
 
-import type { Value } from './graph.js';
+import type { Value } from './value.js';
 
 /** What the generator minimises, from D's logits [N, 1] of its samples; a scalar. */
 export const GENERATOR_LOSSES = {

@@ -1,8 +1,9 @@
 /** Networks as data: a list of layers. This file interprets them: parameters, and the forward pass as graph values. */
 
 import type { Distribution } from '../random/index.js';
-import type { Graph, Value } from './graph.js';
+import type { Graph } from './graph.js';
 import { type Layer, layerType, type ParameterSpec } from './layers.js';
+import type { Value } from './value.js';
 
 export interface NetworkSpec {
   /** Prefix of its parameters' names: `generator` or `discriminator`. */

@@ -3,7 +3,6 @@
  * and shapes and refuses wrong inputs. Gradients are in `gradients.ts`.
  */
 
-import type { Value } from './graph.js';
 import {
   broadcastShapes,
   type Dim,
@@ -13,6 +12,7 @@ import {
   sameElementCount,
   sameShape,
 } from './shape.js';
+import type { Value } from './value.js';
 
 /** Element types of values in a graph. */
 export type DType = 'float32' | 'float64' | 'int64' | 'int32' | 'uint8' | 'bool';

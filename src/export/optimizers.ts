@@ -1,7 +1,7 @@
 /** Optimisers as data, and their updates as functions from gradient values to new values in the graph. */
 
-import type { Value } from './graph.js';
 import { type Schedule, scheduleValue } from './schedules.js';
+import type { Value } from './value.js';
 
 export type OptimizerSpec =
   | { kind: 'adam'; learningRate: Schedule; b1: number; b2: number; eps: number }

@@ -1,6 +1,6 @@
 /** Rates that change during training, as functions of the number of updates done: data, turned into graph values. */
 
-import type { Value } from './graph.js';
+import type { Value } from './value.js';
 
 export type Schedule =
   | { kind: 'constant'; value: number }

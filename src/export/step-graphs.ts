@@ -5,7 +5,7 @@
 
 import type { Distribution } from '../random/index.js';
 import { gradients } from './gradients.js';
-import { Graph, type Value } from './graph.js';
+import { Graph } from './graph.js';
 import { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss } from './losses.js';
 import { forward, type GanSpec, type MaskSpec } from './networks.js';
 import {
@@ -16,6 +16,7 @@ import {
   type UpdateRule,
 } from './optimizers.js';
 import { type NetworkName, networkState, nextName, type StateSpec, stepName } from './state.js';
+import type { Value } from './value.js';
 
 export type StepGraphName = 'joint' | 'discriminator' | 'generator';
 
