@@ -1,7 +1,7 @@
 /** Reading of command-line values, shared by all commands. */
 
 import { Option } from 'commander';
-import { UserError } from '../errors/user-error.js';
+import { UserError } from '../system/user-error.js';
 
 /** gan.py spells its flags with underscores (`--n_epochs`): makes them dashes. */
 export function acceptUnderscores(argv: readonly string[]): string[] {

@@ -3,14 +3,14 @@
 
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
-import { UserError } from '../errors/user-error.js';
+import { UserError } from '../system/user-error.js';
 import { acceptUnderscores } from './arguments.js';
 import { InterruptedError } from './interrupt.js';
 import { sampleCommand } from './sample.js';
 import { trainCommand } from './train.js';
 
-/** Exit codes: 1 for what went wrong, 2 for wrong usage, 130 after Ctrl-C. */
-const EXIT = { failure: 1, usage: 2, interrupted: 130 } as const;
+/** Exit codes: 1 for what went wrong, 2 for wrong usage. */
+const EXIT = { failure: 1, usage: 2 } as const;
 
 function packageVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
@@ -20,7 +20,7 @@ function packageVersion(): string {
 /** Says what went wrong in one line, and gives the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
-  if (error instanceof InterruptedError) return EXIT.interrupted;
+  if (error instanceof InterruptedError) return error.exitCode;
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const known = error instanceof UserError;
   const line = known ? message : `unexpected error: ${message.split('\n', 1)[0]}`;
@@ -42,11 +42,12 @@ for (const command of [trainCommand(version), sampleCommand()]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // The reader of a pipe went away (`gan-onnx ... | head`): nobody is left to tell.
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader of a pipe went away (`gan-onnx ... | head`): nobody is left to tell, but the work goes on.
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
 try {
   await program.parseAsync(acceptUnderscores(process.argv));
 } catch (error) {

@@ -1,19 +1,22 @@
 /** `gan-onnx sample`. */
 
-import { readFile } from 'node:fs/promises';
+import { existsSync, realpathSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { UserError } from '../errors/user-error.js';
-import { type Generator, InvalidModelError, loadGenerator } from '../infer/index.js';
+import { type Generator, InvalidModelError, loadGenerator, TILE } from '../infer/index.js';
 import {
-  checkOutput,
   latentsWriter,
+  outputTarget,
   SAMPLE_WRITERS,
   type SampleFormat,
   type SamplePlan,
+  type SampleTarget,
   type SampleWriter,
 } from '../infer/sample-files.js';
+import { readBounded } from '../system/files.js';
+import { availableMemory, gibibytes } from '../system/memory.js';
+import { UserError } from '../system/user-error.js';
 import { integerOption } from './arguments.js';
-import { InterruptedError, interruptible } from './interrupt.js';
+import { interruptible } from './interrupt.js';
 import { createProgress } from './progress.js';
 
 interface SampleFlags {
@@ -31,20 +34,22 @@ interface SampleFlags {
 /** Where samples go when --out does not say. */
 const DEFAULT_OUT: Record<SampleFormat, string> = { grid: 'samples.png', png: 'samples', npy: 'samples.npy' };
 
+/** Protobuf's own limit on a file. */
+const MAX_MODEL_BYTES = 2 ** 31;
+const EXPECTED = 'a generator.onnx, as gan-onnx train leaves it';
+
+/** What the model itself is to blame for, with its name in front. */
+function modelProblem(path: string, error: unknown): unknown {
+  if (!(error instanceof InvalidModelError)) return error;
+  return new UserError(`${path}: ${error.message}: expected ${EXPECTED}`);
+}
+
 async function openGenerator(path: string): Promise<Generator> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readFile(path);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const what = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`;
-    throw new UserError(`${path} ${what}: expected a generator.onnx, as gan-onnx train leaves it`);
-  }
+  const bytes = await readBounded(path, MAX_MODEL_BYTES, EXPECTED);
   try {
     return await loadGenerator(bytes);
   } catch (error) {
-    if (!(error instanceof InvalidModelError)) throw error;
-    throw new UserError(`${path}: ${error.message}: expected a generator.onnx, as gan-onnx train leaves it`);
+    throw modelProblem(path, error);
   }
 }
 
@@ -58,7 +63,7 @@ async function drawAll(
   const progress = createProgress(count, 'samples');
   try {
     for (let done = 0; done < count; ) {
-      if (signal.aborted) throw new InterruptedError();
+      signal.throwIfAborted();
       const size = Math.min(batchSize, count - done);
       const samples = await generator.sample({ count: size, seed, start: start + done });
       for (const writer of writers) await writer.write(samples);
@@ -68,16 +73,46 @@ async function drawAll(
   } finally {
     progress.stop();
   }
-  for (const writer of writers) await writer.finish();
+  for (const writer of writers) await writer.complete();
+  for (const writer of writers) await writer.commit();
+}
+
+/** The outputs asked for; refuses those that would overwrite the model or each other. */
+function outputTargets(model: string, flags: SampleFlags): { out: SampleTarget; latents?: SampleTarget } {
+  const { format, force = false } = flags;
+  const kind = format === 'png' ? 'folder' : 'file';
+  const out = outputTarget('--out', flags.out ?? DEFAULT_OUT[format], kind, force);
+  const latents =
+    flags.latents === undefined ? undefined : outputTarget('--latents', flags.latents, 'file', force);
+  if (latents?.path === out.path) {
+    throw new UserError(`--latents ${flags.latents} is the same as --out: choose another path`);
+  }
+  for (const { flag, path } of [out, ...(latents ? [latents] : [])]) {
+    if (existsSync(path) && existsSync(model) && realpathSync(path) === realpathSync(model)) {
+      throw new UserError(`${flag} ${path} is the generator itself: choose another path`);
+    }
+  }
+  return { out, ...(latents ? { latents } : {}) };
+}
+
+/** Refuses what cannot be held in memory: a tile of images, and a batch of samples. */
+function checkSampleMemory({ description }: Generator, { batchSize, count }: SampleFlags): void {
+  const pixels = description.image.reduce((a, b) => a * b, 1);
+  const needed = (TILE + 2 * Math.min(batchSize, count)) * (pixels + description.latentSize) * 4;
+  const available = availableMemory();
+  if (needed <= available) return;
+  throw new UserError(
+    `these samples need about ${gibibytes(needed)} of memory and the machine has ${gibibytes(available)}: ` +
+      'use a smaller --batch-size or a generator of smaller images',
+  );
 }
 
 async function sample(path: string, flags: SampleFlags): Promise<void> {
-  const { count, start, format, columns, force = false } = flags;
-  const out = flags.out ?? DEFAULT_OUT[format];
-  if (start + count > Number.MAX_SAFE_INTEGER)
-    throw new UserError(`--start ${start} is too large for --count ${count}`);
-  checkOutput('--out', out, format === 'png' ? 'folder' : 'file', force);
-  if (flags.latents !== undefined) checkOutput('--latents', flags.latents, 'file', force);
+  const { count, start, format, columns } = flags;
+  if (!Number.isSafeInteger(start + count + TILE)) {
+    throw new UserError(`--start ${start} is too large for --count ${count}: expected less than 2^53 in all`);
+  }
+  const targets = outputTargets(path, flags);
   const generator = await openGenerator(path);
   const writers: SampleWriter[] = [];
   const discard = (): void => {
@@ -86,30 +121,23 @@ async function sample(path: string, flags: SampleFlags): Promise<void> {
   // A second Ctrl-C ends the process at once, but not before its temporary files are gone.
   process.once('exit', discard);
   try {
+    checkSampleMemory(generator, flags);
     const { image, latentSize } = generator.description;
     const plan: SamplePlan = { count, start, shape: image, columns };
-    writers.push(await SAMPLE_WRITERS[format](out, plan));
-    if (flags.latents !== undefined) writers.push(await latentsWriter(flags.latents, count, latentSize));
+    writers.push(await SAMPLE_WRITERS[format](targets.out, plan));
+    if (targets.latents) writers.push(await latentsWriter(targets.latents, count, latentSize));
     await interruptible(
       (signal) => drawAll(generator, writers, flags, signal),
       () => process.stderr.write('ending after this batch (Ctrl-C again ends at once)\n'),
     );
   } catch (error) {
     discard();
-    throw writeFailure(error, out);
+    throw modelProblem(path, error);
   } finally {
     process.off('exit', discard);
     await generator.release();
   }
-  process.stdout.write(`${count} samples of seed ${flags.seed}: ${out}\n`);
-}
-
-/** The file system's errors in the user's terms; others as they are. */
-function writeFailure(error: unknown, out: string): unknown {
-  if (error instanceof InvalidModelError) return new UserError(error.message);
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  if (code === undefined || syscall === undefined) return error;
-  return new UserError(`--out ${out} cannot be written (${code}): choose another path`);
+  process.stdout.write(`${count} samples of seed ${flags.seed}: ${flags.out ?? DEFAULT_OUT[format]}\n`);
 }
 
 export function sampleCommand(): Command {

@@ -1,7 +1,6 @@
 /** `gan-onnx train`. */
 
 import { Command, Option } from 'commander';
-import { UserError } from '../errors/user-error.js';
 import {
   GANS,
   GENERATOR_LOSSES,
@@ -9,7 +8,8 @@ import {
   type OptimizerKind,
   type OptimizerSpec,
 } from '../export/index.js';
-import { ADAM, DEFAULT_CONFIG, type RunConfig } from '../train/config.js';
+import { UserError } from '../system/user-error.js';
+import { ADAM, DEFAULT_CONFIG, MAX_K, type RunConfig } from '../train/config.js';
 import { DATASETS } from '../train/data/index.js';
 import { PRESETS } from '../train/presets.js';
 import { type RunResult, train } from '../train/run.js';
@@ -50,42 +50,48 @@ interface TrainFlags {
 const SGD_DEFAULTS = { learningRate: 0.1, momentum: 0.5 };
 
 function options(): Option[] {
-  const seconds = { min: 1 };
+  const positive = { min: 1 };
   const rate = { min: 0, max: 1 };
   const oneOf = (flags: string, description: string, table: object) =>
     new Option(flags, description).choices(Object.keys(table));
   return [
-    new Option(
-      '--preset <name>',
-      'a named bundle of settings, which other flags override; `list` shows them',
-    ),
-    new Option('--dataset <name>', `data to learn: ${Object.keys(DATASETS).join(', ')} (default: digits)`),
+    oneOf('--preset <name>', 'a named bundle of settings, which other flags override; `list` shows them', {
+      ...PRESETS,
+      list: true,
+    }),
+    oneOf('--dataset <name>', 'data to learn (default: digits)', DATASETS),
     new Option('--data-dir <folder>', "folder of the dataset's files"),
     new Option('--out <folder>', 'where to write the run (default: runs/<dataset>-<date>)'),
     new Option('--force', 'replace an earlier run in --out'),
-    integerOption('--n-epochs <n>', 'passes over the data (default: 200)', seconds),
-    integerOption('--max-steps <n>', 'end after so many steps', seconds),
-    integerOption('--batch-size <n>', 'images in a batch (default: 64)', seconds),
+    integerOption('--n-epochs <n>', 'passes over the data (default: 200)', positive),
+    integerOption('--max-steps <n>', 'end after so many steps', positive),
+    integerOption('--batch-size <n>', 'images in a batch (default: 64)', positive),
     numberOption('--lr <rate>', 'learning rate (default: 0.0002; 0.1 with sgd)', { min: 0, above: true }),
     numberOption('--b1 <x>', "Adam's decay of the first moment (default: 0.5)", rate),
     numberOption('--b2 <x>', "Adam's decay of the second moment (default: 0.999)", rate),
-    numberOption('--momentum <x>', 'momentum of sgd (default: 0.5)', rate),
-    integerOption('--n-cpu <n>', 'accepted for gan.py, which does not use it either', seconds),
-    integerOption('--latent-dim <n>', 'components of a latent (default: 100)', seconds),
-    integerOption('--img-size <pixels>', 'width and height of an image (default: 28)', seconds),
-    integerOption('--channels <n>', 'channels of an image, 1 or 3 (default: 1)', seconds),
-    integerOption('--sample-interval <steps>', 'steps between two pictures (default: 400)', seconds),
+    numberOption('--momentum <x>', 'momentum of sgd, below 1 (default: 0.5)', rate),
+    integerOption('--n-cpu <n>', 'accepted for gan.py, which does not use it either', positive),
+    integerOption('--latent-dim <n>', 'components of a latent (default: 100)', positive),
+    integerOption('--img-size <pixels>', 'width and height of an image (default: 28)', positive),
+    integerOption('--channels <n>', 'channels of an image, 1 or 3 (default: 1)', positive),
+    integerOption('--sample-interval <steps>', 'steps between two pictures (default: 400)', positive),
     integerOption('--seed <n>', 'the same seed gives the same run (default: 0)', { min: 0 }),
     oneOf(
       '--schedule <name>',
       'order of updates: joint as in gan.py (default), d-first as in the paper, or g-first',
       UPDATE_SCHEDULES,
     ),
-    integerOption('--k <n>', 'updates of D for each of G, with d-first and g-first (default: 1)', seconds),
+    integerOption('--k <n>', 'updates of D for each of G, with d-first and g-first (default: 1)', {
+      min: 1,
+      max: MAX_K,
+    }),
     oneOf('--optimizer <name>', 'adam or sgd (default: adam)', { adam: true, sgd: true }),
     oneOf('--loss <name>', 'what G minimises (default: nonsaturating)', GENERATOR_LOSSES),
     oneOf('--network <name>', 'network pair (default: pytorch-gan)', GANS),
-    integerOption('--threads <n>', 'threads inside an operator (default: one per core)', seconds),
+    integerOption('--threads <n>', 'threads inside an operator (default: one per physical core)', {
+      min: 1,
+      max: 256,
+    }),
   ];
 }
 
@@ -113,13 +119,10 @@ function optimizerSpec(flags: TrainFlags, base: OptimizerSpec): OptimizerSpec {
 
 /** Defaults, then the preset, then the flags that were given. */
 function runConfig(flags: TrainFlags): RunConfig {
-  const preset = flags.preset === undefined ? undefined : PRESETS[flags.preset];
-  if (flags.preset !== undefined && preset === undefined) {
-    throw new UserError(`--preset ${flags.preset} is unknown: --preset list shows what there is`);
-  }
-  const base: RunConfig = { ...DEFAULT_CONFIG, ...preset?.settings };
-  // One update of D per step is all that `joint` knows: asking for another k asks for Algorithm 1.
-  const schedule = flags.schedule ?? base.schedule;
+  const preset = flags.preset === undefined ? {} : PRESETS[flags.preset]!.settings;
+  const base: RunConfig = { ...DEFAULT_CONFIG, ...preset };
+  // Whoever asks for so many epochs does not want the preset's own end.
+  if (flags.nEpochs !== undefined) delete base.maxSteps;
   return {
     ...base,
     ...defined({
@@ -135,8 +138,8 @@ function runConfig(flags: TrainFlags): RunConfig {
       seed: flags.seed,
       k: flags.k,
       loss: flags.loss,
+      schedule: flags.schedule,
     }),
-    schedule,
     optimizer: optimizerSpec(flags, base.optimizer),
   };
 }
@@ -193,7 +196,7 @@ async function trainWithProgress(flags: TrainFlags, version: string): Promise<Ru
             },
           },
         }),
-      () => say('ending after this step (Ctrl-C again ends at once)'),
+      () => say('ending as soon as it is safe (Ctrl-C again ends at once)'),
     );
   } finally {
     progress?.stop();

@@ -108,10 +108,10 @@ export const GRADIENTS: Partial<Record<OpType, Rule>> = {
     ({ dy }, _, b) => dy.div(b),
     ({ dy, y }, _, b) => dy.mul(y).div(b).neg(),
   ),
-  // d a^b = b a^(b-1) da + a^b log a db
+  // d a^b = b a^(b-1) da + a^b log a db, where 0 times anything counts as 0
   Pow: broadcasting(
-    ({ dy }, a, b) => dy.mul(b.mul(a.pow(b.sub(1)))),
-    ({ dy, y }, a) => dy.mul(y.mul(a.log())),
+    ({ dy }, a, b) => dy.mul(b.equal(0).where(0, b.mul(a.pow(b.sub(1))))),
+    ({ dy, y }, a) => dy.mul(y.equal(0).where(0, y.mul(a.log()))),
   ),
   Max: broadcasting(
     ({ dy }, a, b) => dy.mul(winner(a, b)),

@@ -190,9 +190,8 @@ export class Graph {
     if (writer === undefined) return false;
     const before = nodesBefore(writer.inputs);
     const alias = ELEMENTWISE.has(writer.op) && sameShape(input.shape, next.shape) ? writer : undefined;
-    return this.neededNodes().every(
-      (node) => !node.inputs.includes(input) || before.has(node) || node === alias,
-    );
+    const readers = readersOf(input, this.neededNodes());
+    return readers.every((node) => before.has(node) || node === alias);
   }
 
   /**
@@ -201,7 +200,7 @@ export class Graph {
    */
   zeroAfterReaders(input: Value, others: readonly Value[]): Value | undefined {
     const before = nodesBefore(others);
-    const readers = this.nodes.filter((node) => node.inputs.includes(input) && !before.has(node));
+    const readers = readersOf(input, this.nodes).filter((node) => !before.has(node));
     if (readers.length === 0) return undefined;
     const first = this.sharedConstant('int64', [], [0]);
     const elements = readers.map(({ outputs: [output] }) =>
@@ -251,4 +250,15 @@ function nodesBefore(values: readonly Value[]): Set<Node> {
     pending.push(...node.inputs);
   }
   return before;
+}
+
+/** Operators whose output may be the very memory of their input. */
+const VIEWS: ReadonlySet<OpType> = new Set<OpType>(['Reshape', 'Identity']);
+
+/** The nodes that read a value's memory: directly, or through a view of it. */
+function readersOf(value: Value, nodes: readonly Node[]): Node[] {
+  const direct = nodes.filter((node) => node.inputs.includes(value));
+  return direct.flatMap((node) =>
+    VIEWS.has(node.op) ? [node, ...node.outputs.flatMap((view) => readersOf(view, nodes))] : [node],
+  );
 }

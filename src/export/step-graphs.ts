@@ -264,6 +264,7 @@ function discriminatorStep(options: StepGraphOptions): StepGraph {
   step.update('discriminator', dLoss, discriminator, realLogits.updates);
   step.metric('d_loss', dLoss);
   step.metric('d_real', realLogits.output.sigmoid().mean());
+  step.metric('d_fake', fakeLogits.output.sigmoid().mean());
   step.generated(fake.output);
   return step.build();
 }
@@ -277,7 +278,6 @@ function generatorStep(options: StepGraphOptions): StepGraph {
   const gLoss = GENERATOR_LOSSES[options.generatorLoss](fakeLogits.output);
   step.update('generator', gLoss, generator, fake.updates);
   step.metric('g_loss', gLoss);
-  step.metric('d_fake', fakeLogits.output.sigmoid().mean());
   step.generated(fake.output);
   return step.build();
 }

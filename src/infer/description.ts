@@ -1,6 +1,13 @@
 /** What a generator file says about itself, read from its bytes: ONNX Runtime does not show metadata to JavaScript. */
 
-import { decodeModel, InvalidModelError, modelMetadata, type ValueInfoProto } from '../onnx/index.js';
+import {
+  DATA_TYPES,
+  dataTypeName,
+  decodeModel,
+  InvalidModelError,
+  modelMetadata,
+  type ValueInfoProto,
+} from '../onnx/index.js';
 import type { Distribution } from '../random/index.js';
 
 export interface GeneratorDescription {
@@ -42,8 +49,26 @@ function parseDistribution(text: string | undefined): Distribution {
   throw new InvalidModelError(`its metadata names an unknown latent distribution ${text.slice(0, 60)}`);
 }
 
+/** Refuses a value that is not float32, or whose batch has a fixed size. */
+function checkBatch(what: string, value: ValueInfoProto): void {
+  const type = value.type?.tensor_type?.elem_type;
+  if (type !== DATA_TYPES.float32) {
+    throw new InvalidModelError(
+      `its ${what} ${value.name} is ${dataTypeName(type) ?? 'of unknown type'}, expected float32`,
+    );
+  }
+  const batch = dimensions(value)[0];
+  if (typeof batch === 'number' && batch > 0) {
+    throw new InvalidModelError(
+      `its ${what} ${value.name} takes batches of ${batch} only, expected any batch size N`,
+    );
+  }
+}
+
 /**
- * @param bytes a generator file: input [N, latent], output [N, C, H, W]
+ * Reads what a generator file says about itself.
+ *
+ * @param bytes a generator file: input float32 [N, latent], output float32 [N, C, H, W], N free
  * @throws InvalidModelError when the bytes are no model, or the model is no generator
  */
 export function describeGenerator(bytes: Uint8Array): GeneratorDescription {
@@ -75,6 +100,8 @@ export function describeGenerator(bytes: Uint8Array): GeneratorDescription {
       `not a generator: output ${outputs[0]!.name} is [${image}], expected [N, C, H, W]`,
     );
   }
+  checkBatch('input', inputs[0]!);
+  checkBatch('output', outputs[0]!);
   if (
     (channels !== 1 && channels !== 3) ||
     channels * height * width > MAX_PIXELS ||

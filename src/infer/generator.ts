@@ -4,6 +4,7 @@
  * differently for different batch sizes.
  */
 
+import { InvalidModelError } from '../onnx/index.js';
 import { type Distribution, randomRows } from '../random/index.js';
 import { describeGenerator, type GeneratorDescription } from './description.js';
 import type { ImageStack } from './pixels.js';
@@ -34,7 +35,29 @@ export interface Samples extends ImageStack {
   latents: Float32Array;
 }
 
-/** The latents of samples start .. start + count - 1 of a seed, float32 [count, size]. */
+/**
+ * Checks that a request names samples that exist.
+ *
+ * @throws RangeError naming what does not fit
+ */
+function checkRequest({ count, seed = 0, start = 0 }: SampleRequest): void {
+  const names = { count, seed, start };
+  for (const [name, value] of Object.entries(names)) {
+    const least = name === 'count' ? 1 : 0;
+    if (!Number.isSafeInteger(value) || value < least) {
+      throw new RangeError(`${name} is ${value}: expected a whole number of at least ${least}`);
+    }
+  }
+  if (!Number.isSafeInteger(start + count + TILE)) {
+    throw new RangeError(`start is ${start}: expected less than 2^53 - 1 minus count`);
+  }
+}
+
+/**
+ * The latents of samples start .. start + count - 1 of a seed, float32 [count, size].
+ *
+ * @throws RangeError when seed or start is not a safe non-negative integer
+ */
 export function sampleLatents(
   latent: { size: number; distribution: Distribution },
   { count, seed = 0, start = 0 }: SampleRequest,
@@ -62,12 +85,13 @@ export class Generator {
   /**
    * Draws samples `start` to `start + count - 1` of `seed`.
    *
+   * @returns images float32 [count, C, H, W] in [-1, 1] (if the model keeps its promise), and their latents
    * @throws RangeError when count is not a positive integer, or seed or start not a non-negative one
+   * @throws InvalidModelError when the model cannot be run as it describes itself, or its images are not finite
    */
   async sample(request: SampleRequest): Promise<Samples> {
     const { count, seed = 0, start = 0 } = request;
-    if (!Number.isSafeInteger(count) || count < 1)
-      throw new RangeError(`count is ${count}: expected at least 1`);
+    checkRequest(request);
     const { image, latentSize, distribution } = this.description;
     const latent = { size: latentSize, distribution };
     const pixels = image[0] * image[1] * image[2];
@@ -77,6 +101,9 @@ export class Generator {
     for (let tile = start - (start % TILE); tile < end; tile += TILE) {
       const z = sampleLatents(latent, { count: TILE, seed, start: tile });
       const images = await this.model.run(z);
+      if (images.some((value) => !Number.isFinite(value))) {
+        throw new InvalidModelError('its images are not numbers (NaN or infinite)');
+      }
       const first = Math.max(start, tile);
       const last = Math.min(end, tile + TILE);
       latents.set(

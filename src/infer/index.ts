@@ -9,6 +9,7 @@ export {
   type SampleRequest,
   type Samples,
   sampleLatents,
+  TILE,
 } from './generator.js';
 export { loadGenerator, type NodeLoadOptions, nodeLoader } from './load-node.js';
 export {

@@ -26,7 +26,10 @@ export function nodeLoader({ threads }: NodeLoadOptions = {}): ModelLoader {
     const expected = image.reduce((a, b) => a * b, TILE);
     return {
       async run(latents) {
-        const result = await session.run({ [input]: new Tensor('float32', latents, [TILE, latentSize]) });
+        const feeds = { [input]: new Tensor('float32', latents, [TILE, latentSize]) };
+        const result = await session.run(feeds).catch((error: unknown) => {
+          throw new InvalidModelError(`ONNX Runtime cannot run it (${firstLine(error)})`);
+        });
         const data = result[output]!.data;
         if (!(data instanceof Float32Array) || data.length !== expected) {
           throw new InvalidModelError(`its output ${output} is not float32 [N, ${image.join(', ')}]`);

@@ -52,7 +52,7 @@ function blit(
 }
 
 export interface GridOptions {
-  /** Images a row. */
+  /** Images a row, at least 1. */
   columns: number;
   /** Black pixels around and between images. */
   padding?: number;
@@ -60,7 +60,7 @@ export interface GridOptions {
   scale?: 'fixed' | 'min-max';
 }
 
-/** Width and height in pixels of the grid of `count` images. */
+/** Width and height in pixels of the grid of `count` (at least 1) images. */
 export function gridSize(
   count: number,
   [, height, width]: readonly [number, number, number],

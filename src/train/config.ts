@@ -1,14 +1,15 @@
 /** A run's configuration: everything that decides what a run computes, as written to config.json. */
 
-import { UserError } from '../errors/user-error.js';
 import {
   GANS,
   type GanName,
   type GanSpec,
+  GENERATOR_LOSSES,
   type GeneratorLoss,
   type OptimizerSpec,
   usesBatchStatistics,
 } from '../export/index.js';
+import { UserError } from '../system/user-error.js';
 import { type ScheduleName, UPDATE_SCHEDULES } from './update-schedules.js';
 
 export interface RunConfig {
@@ -88,6 +89,9 @@ export function runLength(config: RunConfig, count: number): RunLength {
   return { steps: Math.min(steps, config.maxSteps ?? steps), batchesPerEpoch, batchesPerStep };
 }
 
+/** The most updates of D for one of G: more would be a mistake. */
+export const MAX_K = 1000;
+
 const COUNTS = ['imageSize', 'latentSize', 'batchSize', 'epochs', 'sampleInterval', 'k'] as const;
 
 /**
@@ -104,10 +108,20 @@ export function validateConfig(config: RunConfig): void {
   if (!Number.isSafeInteger(config.seed) || config.seed < 0) {
     throw new UserError(`seed is ${config.seed}: expected an integer from 0 to 2^53 - 1`);
   }
+  if (config.k > MAX_K) throw new UserError(`k is ${config.k}: expected at most ${MAX_K}`);
+  requireKnown('gan', config.gan, GANS);
+  requireKnown('schedule', config.schedule, UPDATE_SCHEDULES);
+  requireKnown('loss', config.loss, GENERATOR_LOSSES);
   if (config.schedule === 'joint' && config.k !== 1) {
     throw new UserError(`k is ${config.k} with schedule joint, which updates D once: use d-first or g-first`);
   }
   validateOptimizer(config.optimizer);
+}
+
+function requireKnown(name: string, value: string, table: object): void {
+  if (!Object.hasOwn(table, value)) {
+    throw new UserError(`${name} is ${value}: expected one of ${Object.keys(table).join(', ')}`);
+  }
 }
 
 function requireCount(name: string, value: number): void {
@@ -120,7 +134,15 @@ function validateOptimizer(optimizer: OptimizerSpec): void {
   if (optimizer.learningRate.kind === 'constant' && !(optimizer.learningRate.value > 0)) {
     throw new UserError(`learning rate is ${optimizer.learningRate.value}: expected a number above 0`);
   }
-  if (optimizer.kind !== 'adam') return;
+  if (optimizer.kind === 'sgd') {
+    const { momentum } = optimizer;
+    if (momentum.kind === 'constant' && !(momentum.value >= 0 && momentum.value < 1)) {
+      throw new UserError(
+        `momentum is ${momentum.value}: expected a number from 0 up to, but not including, 1`,
+      );
+    }
+    return;
+  }
   for (const name of ['b1', 'b2'] as const) {
     if (!(optimizer[name] >= 0 && optimizer[name] < 1)) {
       throw new UserError(

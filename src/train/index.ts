@@ -1,6 +1,6 @@
 /** Training: engines, the adversarial loop, data, and runs on disk. */
 
-export { UserError } from '../errors/user-error.js';
+export { UserError } from '../system/user-error.js';
 export {
   configGan,
   DEFAULT_CONFIG,

@@ -1,7 +1,6 @@
 /** An estimate of a run's memory, to refuse at once what cannot fit. */
 
-import { freemem, totalmem } from 'node:os';
-import { UserError } from '../errors/user-error.js';
+import { freemem } from 'node:os';
 import {
   type GanSpec,
   type NetworkSpec,
@@ -9,6 +8,8 @@ import {
   type OptimizerKind,
   optimizerSlots,
 } from '../export/index.js';
+import { availableMemory, gibibytes } from '../system/memory.js';
+import { UserError } from '../system/user-error.js';
 import { configGan, type RunConfig } from './config.js';
 
 /** Node, ONNX Runtime and the code itself, in bytes. */
@@ -50,14 +51,6 @@ export function estimateMemory(config: RunConfig, images: number): number {
   return BASE + state + gradients + activations + images * pixels;
 }
 
-/** Memory that this process may use, in bytes: the machine's, or less inside a container. */
-export function availableMemory(): number {
-  const constrained = process.constrainedMemory?.() ?? 0;
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
-}
-
-const gib = (bytes: number): string => `${(bytes / 2 ** 30).toPrecision(3)} GiB`;
-
 /**
  * @param images number of images in the dataset
  * @throws UserError when the run needs more memory than the machine has
@@ -67,7 +60,7 @@ export function checkMemory(config: RunConfig, images: number): void {
   const available = availableMemory();
   if (needed <= available) return;
   throw new UserError(
-    `this run needs about ${gib(needed)} of memory and the machine has ${gib(available)} (${gib(freemem())} free): ` +
+    `this run needs about ${gibibytes(needed)} of memory and the machine has ${gibibytes(available)} (${gibibytes(freemem())} free): ` +
       'reduce --img-size, --batch-size or --latent-dim',
   );
 }

@@ -1,19 +1,18 @@
 /** A run's folder: config.json, metrics.jsonl, images/<batches_done>.png, samples.png and generator.onnx. */
 
 import {
-  accessSync,
   appendFileSync,
-  constants,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
-  renameSync,
+  readFileSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import { UserError } from '../errors/user-error.js';
+import { dirname, join, resolve } from 'node:path';
+import { checkWritable, fileProblem, writeFileAtomically } from '../system/files.js';
+import { UserError } from '../system/user-error.js';
 
 /** Names of the files of a run, relative to its folder. */
 export const RUN_FILES = {
@@ -26,35 +25,58 @@ export const RUN_FILES = {
 
 const PICTURE = /^\d+\.png$/;
 
-function reason(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+/** Whether the folder holds what an earlier run of gan-onnx left: its config.json says so. */
+function holdsRun(path: string): boolean {
+  try {
+    const config = JSON.parse(readFileSync(join(path, RUN_FILES.config), 'utf8')) as Record<string, unknown>;
+    return typeof config.version === 'string' && typeof config.gan === 'string' && 'batchSize' in config;
+  } catch {
+    return false;
+  }
+}
+
+/** Refuses links, and folders in the place of files: replacing those could reach what is not the run's. */
+function checkKinds(path: string): void {
+  for (const name of Object.values(RUN_FILES)) {
+    const found = lstatSync(join(path, name), { throwIfNoEntry: false });
+    if (found === undefined) continue;
+    const isRight = name === RUN_FILES.images ? found.isDirectory() : found.isFile();
+    if (!isRight)
+      throw new UserError(`--out ${path}: its ${name} is not what a run leaves: choose another folder`);
+  }
 }
 
 /**
  * Checks, without changing anything, that a run may be written to `path`.
  *
  * @param force whether the files of an earlier run there may be replaced
- * @throws UserError when the path is a file, holds something, or cannot be written
+ * @throws UserError when the path is a file, holds something else than an earlier run, or cannot be written
  */
 export function checkRunDirectory(path: string, force: boolean): void {
-  let ancestor = resolve(path);
+  checkWritable('--out', path);
+  if (!existsSync(path)) return;
+  let names: string[];
   try {
-    while (!existsSync(ancestor) && dirname(ancestor) !== ancestor) ancestor = dirname(ancestor);
-    if (!statSync(ancestor).isDirectory()) {
-      throw new UserError(`--out ${path}: ${ancestor} is a file, expected a folder: choose another path`);
+    if (!statSync(path).isDirectory()) {
+      throw new UserError(`--out ${path} is a file, expected a folder: choose another path`);
     }
-    accessSync(ancestor, constants.W_OK | constants.X_OK);
+    names = readdirSync(path);
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(
-      `--out ${path} cannot be written (${reason(error)} at ${ancestor}): choose another path`,
-    );
+    throw new UserError(`--out ${path} ${fileProblem(error)}: choose another folder`);
   }
-  if (!force && ancestor === resolve(path) && readdirSync(path).length > 0) {
+  if (names.length === 0) return;
+  if (!force) {
     throw new UserError(
       `--out ${path} already holds files: choose another folder, or --force to replace an earlier run`,
     );
   }
+  if (!holdsRun(path)) {
+    throw new UserError(
+      `--out ${path} holds files that are not a run's (no config.json of gan-onnx): choose another folder`,
+    );
+  }
+  checkKinds(path);
 }
 
 /** Creates a folder and those above it (mkdir's own `recursive` never returns on file systems such as /proc). */
@@ -62,18 +84,6 @@ function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
   mkdirSync(path);
-}
-
-/** Writes a file under a temporary name and renames it: whoever reads it sees the old or the new one, whole. */
-export function writeFileAtomically(path: string, data: string | Uint8Array): void {
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}.tmp`);
-  try {
-    writeFileSync(temporary, data, { flush: true });
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw new UserError(`${path} cannot be written (${reason(error)})`);
-  }
 }
 
 /** Writes the files of one run. */
@@ -84,7 +94,8 @@ export class RunDirectory {
   private constructor(readonly path: string) {}
 
   /**
-   * Creates the folder, or clears it of an earlier run's files (and of nothing else) when `force` is set.
+   * Creates the folder, or clears it of an earlier run's metrics and pictures (and of nothing else) when `force` is
+   * set; that run's generator stays until this one's takes its place.
    *
    * @throws UserError as checkRunDirectory, or when the folder cannot be created
    */
@@ -96,11 +107,11 @@ export class RunDirectory {
       for (const name of readdirSync(directory.file('images'))) {
         if (PICTURE.test(name)) rmSync(join(directory.file('images'), name));
       }
-      for (const name of ['config', 'metrics', 'generator', 'samples'] as const) {
-        rmSync(directory.file(name), { force: true });
-      }
+      rmSync(directory.file('metrics'), { force: true });
     } catch (error) {
-      throw new UserError(`--out ${path} cannot be written (${reason(error)}): choose another path`);
+      throw new UserError(
+        `--out ${path} cannot be written: the folder ${fileProblem(error)}: choose another path`,
+      );
     }
     return directory;
   }
@@ -136,7 +147,7 @@ export class RunDirectory {
     try {
       appendFileSync(this.file('metrics'), text);
     } catch (error) {
-      throw new UserError(`${this.file('metrics')} cannot be written (${reason(error)})`);
+      throw new UserError(`${this.file('metrics')} ${fileProblem(error)}: the run ends here`);
     }
   }
 }

@@ -1,11 +1,11 @@
 /** A whole run: data, loop, and what it leaves in its folder. */
 
-import { UserError } from '../errors/user-error.js';
 import { buildGeneratorModel, type Metric } from '../export/index.js';
-import { encodePng, imageGrid, loadGenerator } from '../infer/index.js';
+import { encodePng, InvalidModelError, imageGrid, loadGenerator } from '../infer/index.js';
+import { UserError } from '../system/user-error.js';
 import { configGan, type RunConfig, type RunLength, validateConfig } from './config.js';
 import type { DatasetDescription } from './data/dataset.js';
-import { DATASETS, type DatasetEntry, openDataset } from './data/index.js';
+import { datasetEntry, openDataset } from './data/index.js';
 import { checkMemory } from './memory.js';
 import { checkRunDirectory, RunDirectory } from './run-directory.js';
 import { createSessionEngine } from './session-engine.js';
@@ -58,18 +58,20 @@ const SAMPLE_COLUMNS = 10;
 /**
  * Trains a generator and writes its run folder. Nothing is written before everything that can be refused has been.
  *
- * @throws UserError for bad settings, data or folders, and when the losses stop being numbers
+ * @throws UserError for bad settings, data or folders, and when losses or parameters stop being numbers; the signal's
+ * reason when it is aborted before the first step
  */
 export async function train(options: RunOptions): Promise<RunResult> {
-  const { config, out, force = false, version, on = {} } = options;
+  const { config, out, force = false, version, signal, on = {} } = options;
   validateConfig(config);
   checkRunDirectory(out, force);
-  checkMemory(config, (DATASETS as Record<string, DatasetEntry>)[config.dataset]?.count ?? 0);
+  checkMemory(config, datasetEntry(config.dataset).count);
   const dataset = await openDataset(config.dataset, {
     imageSize: config.imageSize,
     channels: config.channels,
     ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
     ...(on.progress === undefined ? {} : { onProgress: on.progress }),
+    ...(signal === undefined ? {} : { signal }),
   });
   checkMemory(config, dataset.description.count);
   const { threads } = options;
@@ -80,6 +82,7 @@ export async function train(options: RunOptions): Promise<RunResult> {
     engine: (engine) => createSessionEngine({ ...engine, ...(threads === undefined ? {} : { threads }) }),
   });
   try {
+    signal?.throwIfAborted();
     const directory = RunDirectory.create(out, force);
     directory.write('config', configJson(config, dataset.description, version));
     on.start?.({ length: trainer.length, dataset: dataset.description, out });
@@ -96,7 +99,7 @@ export async function train(options: RunOptions): Promise<RunResult> {
   }
 }
 
-/** Steps until the run's length, the signal or a loss that is no number; returns how many were done. */
+/** Steps, at least one, until the run's length or the signal; returns how many were done. */
 async function loop(
   trainer: Trainer,
   directory: RunDirectory,
@@ -104,7 +107,7 @@ async function loop(
 ): Promise<number> {
   let done = 0;
   try {
-    while (done < trainer.length.steps && !signal?.aborted) {
+    do {
       const draws = done % config.sampleInterval === 0;
       const began = performance.now();
       const report = await trainer.step({ generated: draws });
@@ -117,7 +120,7 @@ async function loop(
         on.image?.(path);
       }
       on.step?.(report, ms);
-    }
+    } while (done < trainer.length.steps && !signal?.aborted);
   } finally {
     directory.flushMetrics();
   }
@@ -131,9 +134,12 @@ function metricsLine({ step, epoch, metrics }: StepReport, ms: number): Record<s
 
 function requireFinite({ step, metrics }: StepReport, directory: RunDirectory): void {
   const bad = (Object.entries(metrics) as [Metric, number][]).find(([, value]) => !Number.isFinite(value));
-  if (bad === undefined) return;
-  throw new UserError(
-    `step ${step}: ${bad[0]} is ${bad[1]}, so training has diverged and no generator was written ` +
+  if (bad !== undefined) throw diverged(step, `${bad[0]} is ${bad[1]}`, directory);
+}
+
+function diverged(step: number, what: string, directory: RunDirectory): UserError {
+  return new UserError(
+    `step ${step}: ${what}, so training has diverged and no generator was written ` +
       `(metrics and images so far are in ${directory.path}): try a smaller --lr`,
   );
 }
@@ -153,23 +159,30 @@ async function writeGrid(
   return directory.writeImage(step, await encodePng(grid));
 }
 
-/** Writes generator.onnx, and samples.png drawn by that very file. */
+/** Writes generator.onnx, and samples.png drawn by that very file; neither when it draws no numbers. */
 async function exportGenerator(
   trainer: Trainer,
   directory: RunDirectory,
   { config, version, threads }: RunOptions,
   step: number,
 ): Promise<void> {
-  const bytes = buildGeneratorModel(configGan(config), await trainer.readState(), {
+  const state = await trainer.readState();
+  // The losses of a step are those from before its update: the last update shows only here.
+  const bad = [...state].find(([, { data }]) => data.some((x: number) => !Number.isFinite(x)));
+  if (bad !== undefined) throw diverged(step, `${bad[0]} is not finite`, directory);
+  const bytes = buildGeneratorModel(configGan(config), state, {
     dataset: config.dataset,
     step,
     version,
   });
-  directory.write('generator', bytes);
   const generator = await loadGenerator(bytes, threads === undefined ? {} : { threads });
   try {
     const samples = await generator.sample({ count: SAMPLES, seed: config.seed });
+    directory.write('generator', bytes);
     directory.write('samples', await encodePng(imageGrid(samples, { columns: SAMPLE_COLUMNS })));
+  } catch (error) {
+    if (error instanceof InvalidModelError) throw diverged(step, error.message, directory);
+    throw error;
   } finally {
     await generator.release();
   }

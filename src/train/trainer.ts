@@ -36,7 +36,7 @@ export interface StepReport {
   step: number;
   /** Number of the epoch in which the step began, from 0. */
   epoch: number;
-  /** Losses and D(x), D(G(z)) means, each from before the update of its network. */
+  /** Losses, and the means of D(x) and D(G(z)) in the last update of D; each from before its network's update. */
   metrics: Record<Metric, number>;
   /** G's batch from before its update, float32 [batch, C, H, W] in [-1, 1]; when asked for. */
   generated?: Float32Array;

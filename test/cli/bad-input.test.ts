@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildGeneratorModel, GANS, Graph, initialState } from '../../src/export/index.js';
@@ -70,8 +79,6 @@ describe('gan-onnx train refuses', () => {
     );
   });
 
-  it('a dataset it does not know', () => refuses(['--dataset', 'faces'], 1, /faces.*digits, mnist/));
-
   it('channels that the dataset does not have', () =>
     refuses(['--channels', '3'], 1, /digits has 1 channel.*--channels 1/));
 
@@ -115,14 +122,30 @@ describe('gan-onnx train refuses', () => {
     await refuses(['--batch-size', '1'], 1, /BatchNorm cannot normalise/);
   });
 
+  it('a --data-dir with a dataset that is not made of files', () =>
+    refuses(
+      ['--data-dir', temporaryFolder()],
+      1,
+      /--data-dir .*dataset digits is not made of files: use.*mnist/,
+    ));
+
+  it('absurd numbers of updates or threads', async () => {
+    await refuses(
+      ['--schedule', 'd-first', '--k', '100000000'],
+      1,
+      /--k .*expected a whole number.*at most 1000/,
+    );
+    await refuses(['--threads', '100000'], 1, /--threads .*expected a whole number.*at most 256/);
+  });
+
+  it('an empty --out', () => expectRefusal(['train', '--out', ''], 1, /--out is empty: expected a path/));
+
   it('k = 5 with the joint schedule', () => refuses(['--k', '5'], 1, /k is 5.*joint.*d-first or g-first/));
 
   it('flags of the other optimiser', async () => {
     await refuses(['--optimizer', 'sgd', '--b1', '0.5'], 1, /--b1 and --b2 belong to --optimizer adam/);
     await refuses(['--momentum', '0.5'], 1, /--momentum belongs to --optimizer sgd/);
   });
-
-  it('a preset it does not know', () => refuses(['--preset', 'best'], 1, /--preset best.*--preset list/));
 
   it('a run that diverges, keeping its metrics but writing no generator', async () => {
     const out = join(temporaryFolder(), 'run');
@@ -135,12 +158,27 @@ describe('gan-onnx train refuses', () => {
     expect(readFileSync(join(out, 'metrics.jsonl'), 'utf8')).toContain('"step":0');
   });
 
+  it('a run whose very last update diverges', async () => {
+    const out = join(temporaryFolder(), 'run');
+    const flags = ['--lr', '1e38', '--batch-size', '50', '--max-steps', '1', '--out', out];
+    const { code, stderr } = await ganOnnx([...smallRun(), ...flags]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /step 1: .*(is not finite|not numbers).*, so training has diverged and no generator was written/,
+    );
+    expect(existsSync(join(out, 'generator.onnx'))).toBe(false);
+  });
+
   it.each([
     [['--bogus'], /unknown option '--bogus'/],
     [['--lr'], /argument missing/],
     [['--schedule', 'random'], /Allowed choices are joint, d-first, g-first/],
     [['--loss', 'hinge'], /Allowed choices are nonsaturating, minimax/],
     [['extra'], /too many arguments/],
+    [['--dataset', 'faces'], /Allowed choices are digits, mnist/],
+    [['--dataset', 'constructor'], /Allowed choices are digits, mnist/],
+    [['--preset', 'best'], /Allowed choices are quick, pytorch-gan, list/],
+    [['--preset', 'constructor'], /Allowed choices are/],
   ])('wrong usage %j with exit code 2', (flags, message) => refuses(flags, 2, message));
 
   it('an --out that is a file, or below one', async () => {
@@ -158,12 +196,25 @@ describe('gan-onnx train refuses', () => {
     expect(readFileSync(join(out, 'thesis.txt'), 'utf8')).toBe('mine');
   });
 
+  it('with --force, a folder that no run of its own left, or one with links in it', async () => {
+    const out = temporaryFolder();
+    writeFileSync(join(out, 'config.json'), '{"name": "my project"}');
+    await expectRefusal(['train', '--out', out, '--force'], 1, /holds files that are not a run's/);
+    expect(readFileSync(join(out, 'config.json'), 'utf8')).toContain('my project');
+    const elsewhere = temporaryFolder();
+    writeFileSync(join(elsewhere, '1.png'), 'mine');
+    writeFileSync(join(out, 'config.json'), '{"version": "0", "gan": "mlp", "batchSize": 64}');
+    symlinkSync(elsewhere, join(out, 'images'));
+    await expectRefusal(['train', '--out', out, '--force'], 1, /its images is not what a run leaves/);
+    expect(readFileSync(join(elsewhere, '1.png'), 'utf8')).toBe('mine');
+  });
+
   it.skipIf(process.getuid?.() === 0)(
     'an --out that it may not write (needs a user other than root)',
     async () => {
       const out = temporaryFolder();
       chmodSync(out, 0o500);
-      await expectRefusal(['train', '--out', join(out, 'run')], 1, /cannot be written \(EACCES/);
+      await expectRefusal(['train', '--out', join(out, 'run')], 1, /may not be used \(permission denied\)/);
     },
   );
 
@@ -205,7 +256,8 @@ describe('gan-onnx sample refuses', () => {
   it('a file that does not exist', () =>
     expectRefusal(['sample', 'nowhere.onnx'], 1, /nowhere\.onnx does not exist: expected a generator\.onnx/));
 
-  it('a folder', () => expectRefusal(['sample', temporaryFolder()], 1, /cannot be read \(EISDIR\)/));
+  it('a folder', () =>
+    expectRefusal(['sample', temporaryFolder()], 1, /is a folder: expected a generator\.onnx/));
 
   it('an empty file', () => refuses(new Uint8Array(0), [], 1, /generator\.onnx: not an ONNX model/));
 
@@ -277,6 +329,49 @@ describe('gan-onnx sample refuses', () => {
     const args = ['sample', model, '--format', 'png', '--out', pictures, '--force'];
     await expectRefusal(args, 1, /holds files that are not samples/);
     expect(readFileSync(join(pictures, 'holiday.png'), 'utf8')).toBe('mine');
+  });
+
+  it('to overwrite the generator, or to write two outputs to one file', async () => {
+    const folder = temporaryFolder();
+    const model = join(folder, 'generator.onnx');
+    writeFileSync(model, generator);
+    await expectRefusal(['sample', model, '--out', model, '--force'], 1, /is the generator itself/);
+    const [a, same] = [join(folder, 'a.npy'), join(folder, 'x', '..', 'a.npy')];
+    const args = ['--format', 'npy', '--out', a, '--latents', same];
+    await expectRefusal(['sample', model, ...args], 1, /--latents .* is the same as --out/);
+    expect(readdirSync(folder)).toEqual(['generator.onnx']);
+    expect(readFileSync(model).equals(generator)).toBe(true);
+  });
+
+  it.runIf(existsSync('/dev/zero'))('a device in the place of a file', async () => {
+    await expectRefusal(['sample', '/dev/zero'], 1, /\/dev\/zero is a device or pipe: expected a generator/);
+    await refuses(generator, ['--out', '/dev/null', '--force'], 1, /\/dev\/null exists and is not a file/);
+  });
+
+  it('models that could only run otherwise than described', async () => {
+    const fixed = decodeModel(generator);
+    fixed.graph!.input![0]!.type!.tensor_type!.shape!.dim![0] = { dim_value: 1 };
+    await refuses(
+      encodeModel(fixed),
+      [],
+      1,
+      /its input z takes batches of 1 only, expected any batch size N/,
+    );
+    const double = decodeModel(generator);
+    double.graph!.input![0]!.type!.tensor_type!.elem_type = 11;
+    await refuses(encodeModel(double), [], 1, /generator\.onnx: its input z is float64, expected float32/);
+  });
+
+  it('a generator whose images are not numbers', async () => {
+    const state = initialState(gan, 'adam', 1);
+    state.get('generator.6.bias')!.data.fill(Number.NaN);
+    const origin = { dataset: 'none', step: 0, version: '0' };
+    await refuses(
+      buildGeneratorModel(gan, state, origin),
+      [],
+      1,
+      /generator\.onnx: its images are not numbers/,
+    );
   });
 
   it('an output in a folder that does not exist', () =>

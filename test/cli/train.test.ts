@@ -92,7 +92,7 @@ describe('gan-onnx train', () => {
       },
     );
     expect(code).toBe(130);
-    expect(stderr).toContain('ending after this step');
+    expect(stderr).toContain('ending as soon as it is safe');
     expect(existsSync(join(out, 'generator.onnx'))).toBe(true);
     expect(existsSync(join(out, 'samples.png'))).toBe(true);
     expect(metrics(out).length).toBeGreaterThan(1);

@@ -298,3 +298,40 @@ describe('the bytes of a step graph', () => {
     expect(build(0.5)).not.toBe(build(0.6));
   });
 });
+
+describe('memory shared between an input and its next value', () => {
+  const build = () => {
+    const graph = new Graph('update');
+    const state = graph.input('state', 'float32', [2, 3]);
+    const slope = graph.input('slope', 'float32', [2, 3]);
+    return { graph, state, slope };
+  };
+
+  it('is safe when the writer alone reads the input, element by element', () => {
+    const { graph, state, slope } = build();
+    const next = state.sub(slope);
+    graph.output('next', next);
+    expect(graph.mayShareMemory(state, next)).toBe(true);
+  });
+
+  it('is not safe when another node reads the input, directly or through a view of it', () => {
+    for (const view of [(x: Value) => x, (x: Value) => x.reshape([6])]) {
+      const { graph, state, slope } = build();
+      const next = state.sub(slope);
+      graph.output('next', next);
+      graph.output('other', view(state).exp());
+      expect(graph.mayShareMemory(state, next)).toBe(false);
+    }
+  });
+
+  it('becomes safe when the writer waits for the other readers', () => {
+    for (const view of [(x: Value) => x, (x: Value) => x.reshape([6])]) {
+      const { graph, state, slope } = build();
+      graph.output('other', view(state).exp());
+      const zero = graph.zeroAfterReaders(state, [slope]);
+      const next = state.sub(slope.add(zero!));
+      graph.output('next', next);
+      expect(graph.mayShareMemory(state, next)).toBe(true);
+    }
+  });
+});

@@ -162,14 +162,14 @@ describe('what a step graph reads and writes', () => {
     expect(graph.writes.every((spec) => spec.network === 'discriminator')).toBe(true);
     const ofG = graph.reads.filter((spec) => spec.network === 'generator');
     expect(ofG.every((spec) => spec.role === 'parameter')).toBe(true);
-    expect(graph.metrics).toEqual(['d_loss', 'd_real']);
+    expect(graph.metrics).toEqual(['d_loss', 'd_real', 'd_fake']);
     expect(graph.takesBatch).toBe(true);
   });
 
   it('the generator step writes nothing of D, and takes no batch', () => {
     const graph = buildStepGraph('generator', options(small));
     expect(graph.writes.every((spec) => spec.network === 'generator')).toBe(true);
-    expect(graph.metrics).toEqual(['g_loss', 'd_fake']);
+    expect(graph.metrics).toEqual(['g_loss']);
     expect(graph.takesBatch).toBe(false);
   });
 

@@ -38,6 +38,8 @@ export interface DatasetOptions {
   channels: number;
   /** Called with one line of text when something slow starts. */
   onProgress?: (message: string) => void;
+  /** Ends what is slow early, with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 /** A dataset held in memory as one uint8 array [count, channels, height, width]. */

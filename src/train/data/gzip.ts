@@ -1,9 +1,9 @@
 /** Reads files that may be gzipped: what tells is their content, not their name, and no file can fill the memory. */
 
-import { readFile, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { UserError } from '../../errors/user-error.js';
+import { errorCode, readBounded } from '../../system/files.js';
+import { UserError } from '../../system/user-error.js';
 
 const unpack = promisify(gunzip);
 
@@ -13,25 +13,6 @@ export const MAX_UNPACKED = 256 * 2 ** 20;
 /** Whether these bytes start like a gzip file. */
 export function isGzipped(bytes: Uint8Array): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b;
-}
-
-/** The code of a system error, such as ENOENT; '' for other errors. */
-export function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-}
-
-/** Common reasons in words that follow the name of a file or folder. */
-const PROBLEMS: Readonly<Record<string, string>> = {
-  ENOENT: 'does not exist',
-  ENOTDIR: 'lies below something that is not a folder',
-  EACCES: 'may not be used (permission denied)',
-  EPERM: 'may not be used (permission denied)',
-};
-
-/** Why a file or folder could not be used, in words that follow its name. */
-export function fileProblem(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return PROBLEMS[errorCode(error)] ?? `cannot be used (${message})`;
 }
 
 /**
@@ -71,26 +52,6 @@ export async function maybeGunzip(
  * @throws UserError when it cannot be read, is not a file, is too large or is damaged gzip
  */
 export async function readMaybeGzipped(path: string, maxBytes = MAX_UNPACKED): Promise<Uint8Array> {
-  const bytes = await readBounded(path, maxBytes);
+  const bytes = await readBounded(path, maxBytes, 'a dataset file');
   return maybeGunzip(bytes, path, maxBytes);
-}
-
-async function readBounded(path: string, maxBytes: number): Promise<Uint8Array> {
-  try {
-    const found = await stat(path);
-    if (!found.isFile()) {
-      const what = found.isDirectory() ? 'a folder' : 'a device or pipe';
-      throw new UserError(`${path}: found ${what}, expected a file: put the file there`);
-    }
-    if (found.size > maxBytes) {
-      throw new UserError(
-        `${path}: found ${found.size} bytes, expected at most ${maxBytes}: check that it is the right file`,
-      );
-    }
-    const { buffer, byteOffset, length } = await readFile(path);
-    return new Uint8Array(buffer, byteOffset, length);
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`${path}: the file ${fileProblem(error)}: expected one that can be read; check it`);
-  }
 }

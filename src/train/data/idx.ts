@@ -1,6 +1,6 @@
 /** Reads IDX, the format of MNIST's files: a magic number, the dimensions, then the values, all big-endian. */
 
-import { UserError } from '../../errors/user-error.js';
+import { UserError } from '../../system/user-error.js';
 
 /** Third byte of the magic number for unsigned bytes. */
 const UINT8 = 0x08;

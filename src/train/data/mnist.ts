@@ -7,9 +7,10 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { UserError } from '../../errors/user-error.js';
+import { errorCode, fileProblem } from '../../system/files.js';
+import { UserError } from '../../system/user-error.js';
 import { type Dataset, type DatasetOptions, datasetInMemory } from './dataset.js';
-import { errorCode, fileProblem, isGzipped, maybeGunzip, readMaybeGzipped } from './gzip.js';
+import { isGzipped, maybeGunzip, readMaybeGzipped } from './gzip.js';
 import { parseIdx } from './idx.js';
 
 /** The files, as they are called unpacked. */
@@ -78,7 +79,7 @@ export async function openMnistFrom(source: MnistSource, options: DatasetOptions
     await checkDataDir(options.dataDir);
     return load(options.dataDir);
   }
-  await fillCache(source, options.onProgress);
+  await fillCache(source, options);
   return load(source.cacheDir, source.sha256);
 }
 
@@ -152,7 +153,10 @@ async function loadFile(folder: string, name: FileName, rank: number, sha256?: M
 }
 
 /** Downloads the files that the cache lacks, from the first mirror that has them. */
-async function fillCache(source: MnistSource, onProgress?: (message: string) => void): Promise<void> {
+async function fillCache(
+  source: MnistSource,
+  { onProgress, signal }: Pick<DatasetOptions, 'onProgress' | 'signal'>,
+): Promise<void> {
   const { mirrors, cacheDir } = source;
   let missing = await findMissing(cacheDir);
   if (missing.length === 0) return;
@@ -161,10 +165,11 @@ async function fillCache(source: MnistSource, onProgress?: (message: string) => 
   for (const mirror of mirrors) {
     onProgress?.(`downloading ${missing.map(zipped).join(' and ')} from ${mirror} to ${cacheDir}`);
     try {
-      for (const name of missing) await download(mirror, name, source);
+      for (const name of missing) await download(mirror, name, source, signal);
       return;
     } catch (error) {
       if (error instanceof UserError) throw error;
+      signal?.throwIfAborted();
       failures.push(`${mirror}: ${reason(error)}`);
       missing = await findMissing(cacheDir);
     }
@@ -179,9 +184,14 @@ async function fillCache(source: MnistSource, onProgress?: (message: string) => 
 const zipped = (name: FileName): string => `${name}.gz`;
 
 /** Downloads one file and, when it is the right one, puts it into the cache, whole or not at all. */
-async function download(mirror: string, name: FileName, source: MnistSource): Promise<void> {
+async function download(
+  mirror: string,
+  name: FileName,
+  source: MnistSource,
+  signal?: AbortSignal,
+): Promise<void> {
   const url = new URL(zipped(name), mirror).href;
-  const bytes = await fetchBytes(url, source.stallMs);
+  const bytes = await fetchBytes(url, source.stallMs, signal);
   const found = await maybeGunzip(bytes, url, MAX_DOWNLOAD).then(
     (unpacked) => `SHA-256 ${createHash('sha256').update(unpacked).digest('hex')}`,
     () => 'damaged gzip data',
@@ -215,11 +225,13 @@ async function inCache(cacheDir: string, work: Promise<unknown>): Promise<void> 
 }
 
 /** The body at `url`, read until it ends, is too large, or no byte came for `stallMs`. */
-async function fetchBytes(url: string, stallMs: number): Promise<Uint8Array> {
+async function fetchBytes(url: string, stallMs: number, signal?: AbortSignal): Promise<Uint8Array> {
   const stall = new AbortController();
   const timer = setTimeout(() => stall.abort(new Error(`no data for ${stallMs / 1000} s`)), stallMs);
   try {
-    const response = await fetch(url, { signal: stall.signal });
+    const response = await fetch(url, {
+      signal: AbortSignal.any([stall.signal, ...(signal ? [signal] : [])]),
+    });
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     const chunks: Uint8Array[] = [];
     let total = 0;

@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { setImmediate as otherWork } from 'node:timers/promises';
-import { UserError } from '../../errors/user-error.js';
+import { UserError } from '../../system/user-error.js';
 import { type Dataset, datasetInMemory } from './dataset.js';
 
 /** Images resized between two looks at the event loop. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UserError } from '../../../src/errors/user-error.js';
+import { UserError } from '../../../src/system/user-error.js';
 import { readMaybeGzipped } from '../../../src/train/data/gzip.js';
 import { parseIdx } from '../../../src/train/data/idx.js';
 
@@ -146,14 +146,18 @@ describe('readMaybeGzipped', () => {
   });
 
   it('refuses an unpacked file larger than the bound', async () => {
-    await readRefusal(await file('large', new Uint8Array(101)), /found 101 bytes, expected at most 100/, 100);
+    await readRefusal(
+      await file('large', new Uint8Array(101)),
+      /has 101 bytes: expected a dataset file, at most 100 bytes/,
+      100,
+    );
   });
 
   it('refuses what is not there or not a file', async () => {
-    await readRefusal(join(folder, 'nothing'), /the file does not exist: expected one that can be read/);
-    await readRefusal(folder, /found a folder, expected a file/);
+    await readRefusal(join(folder, 'nothing'), /does not exist: expected a dataset file that can be read/);
+    await readRefusal(folder, /is a folder: expected a dataset file/);
     const endless = join(folder, 'endless');
     await symlink('/dev/zero', endless);
-    await readRefusal(endless, /found a device or pipe, expected a file/);
+    await readRefusal(endless, /is a device or pipe: expected a dataset file/);
   });
 });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { UserError } from '../../../src/errors/user-error.js';
+import { UserError } from '../../../src/system/user-error.js';
 import type { Dataset } from '../../../src/train/data/dataset.js';
 import { type MnistSource, officialMnist, openMnist, openMnistFrom } from '../../../src/train/data/mnist.js';
 
@@ -153,7 +153,7 @@ describe('mnist from a folder', () => {
   it('refuses a folder in place of a file', async () => {
     const path = await dataDir({ [LABELS]: labels });
     await mkdir(join(path, IMAGES));
-    await expectRefusal(open(path), `${join(path, IMAGES)}: found a folder, expected a file`);
+    await expectRefusal(open(path), `${join(path, IMAGES)} is a folder: expected a dataset file`);
   });
 
   it.each([

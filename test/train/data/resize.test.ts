@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { UserError } from '../../../src/errors/user-error.js';
+import { UserError } from '../../../src/system/user-error.js';
 import { type Dataset, datasetInMemory } from '../../../src/train/data/dataset.js';
 import { resizeDataset } from '../../../src/train/data/resize.js';
 
