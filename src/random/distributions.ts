@@ -10,6 +10,9 @@ export type Distribution = { kind: 'normal' } | { kind: 'uniform'; halfWidth: nu
 
 const scratch = new DataView(new ArrayBuffer(8));
 
+/** 1/21, 1/19, ... 1/1: the coefficients of the atanh series, the last term first. */
+const SERIES = [21, 19, 17, 15, 13, 11, 9, 7, 5, 3, 1].map((k) => 1 / k);
+
 /** Natural logarithm of a positive normal double, from its exponent and an atanh series of its mantissa. */
 function logarithm(x: number): number {
   scratch.setFloat64(0, x);
@@ -24,7 +27,7 @@ function logarithm(x: number): number {
   const t = (mantissa - 1) / (mantissa + 1);
   const t2 = t * t;
   let series = 0;
-  for (let k = 21; k >= 1; k -= 2) series = series * t2 + 1 / k;
+  for (let i = 0; i < SERIES.length; i++) series = series * t2 + SERIES[i]!;
   return exponent * Math.LN2 + 2 * t * series;
 }
 
