@@ -11,18 +11,20 @@ export interface GanSize {
   latentSize: number;
 }
 
+const leakyRelu: Layer = { kind: 'leakyRelu', slope: 0.2 };
+
+/** A linear map, batch normalisation with PyTorch's momentum, and LeakyReLU. */
+function normalisedLinear(units: number, eps: number): Layer[] {
+  return [{ kind: 'linear', units }, { kind: 'batchNorm', eps, momentum: 0.1 }, leakyRelu];
+}
+
 /**
  * gan.py of PyTorch-GAN, to the letter: BatchNorm1d(n, 0.8) passes 0.8 as eps, and momentum stays at 0.1. D's
  * sigmoid is part of the loss.
  */
 function pytorchGan({ image, latentSize }: GanSize): GanSpec {
   const pixels = image[0] * image[1] * image[2];
-  const leakyRelu: Layer = { kind: 'leakyRelu', slope: 0.2 };
-  const normalised = (units: number): Layer[] => [
-    { kind: 'linear', units },
-    { kind: 'batchNorm', eps: 0.8, momentum: 0.1 },
-    leakyRelu,
-  ];
+  const normalised = (units: number) => normalisedLinear(units, 0.8);
   return {
     name: 'pytorch-gan',
     latent: { size: latentSize, distribution: { kind: 'normal' } },
@@ -61,12 +63,7 @@ function pytorchGan({ image, latentSize }: GanSize): GanSpec {
  */
 function mlp({ image, latentSize }: GanSize): GanSpec {
   const pixels = image[0] * image[1] * image[2];
-  const leakyRelu: Layer = { kind: 'leakyRelu', slope: 0.2 };
-  const normalised = (units: number): Layer[] => [
-    { kind: 'linear', units },
-    { kind: 'batchNorm', eps: 1e-5, momentum: 0.1 },
-    leakyRelu,
-  ];
+  const normalised = (units: number) => normalisedLinear(units, 1e-5);
   const dropped = (units: number): Layer[] => [
     { kind: 'linear', units },
     leakyRelu,
