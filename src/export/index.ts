@@ -16,7 +16,13 @@ export {
   usesBatchStatistics,
 } from './networks.js';
 export type { DType, OpType } from './ops.js';
-export { type OptimizerKind, type OptimizerSpec, optimizerSlots, optimizerStep } from './optimizers.js';
+export {
+  type OptimizerKind,
+  type OptimizerSpec,
+  optimizerSlotScales,
+  optimizerSlots,
+  optimizerStep,
+} from './optimizers.js';
 export { type Schedule, scheduleValue } from './schedules.js';
 export type { Dim, Shape } from './shape.js';
 export {

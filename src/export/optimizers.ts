@@ -37,6 +37,8 @@ export interface OptimizerStep {
 interface Optimizer<S> {
   /** Names of the tensors that it keeps for each parameter, all shaped like the parameter, initially zero. */
   slots: readonly string[];
+  /** What a slot holds, as a multiple of the textbook quantity that it stands for. */
+  slotScales(spec: S): readonly number[];
   at(spec: S, step: Value): OptimizerStep;
 }
 
@@ -54,22 +56,24 @@ const OPTIMIZERS: { [K in OptimizerKind]: Optimizer<SpecOf<K>> } = {
    * torch.optim.Adam's arithmetic (Kingma and Ba, 2015): m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2,
    * p <- p - lr / c1 * m / (sqrt(v) / sqrt(c2) + eps) with c = 1 - b^t. Everything that can be is moved out of the
    * elementwise part: p <- p - m / (sqrt(v) + eps sqrt(c2)) * (lr sqrt(c2) / c1), and with gradients scaled by
-   * s = sqrt(1 - b2), v <- b2 v + (s g)^2.
+   * s = sqrt(1 - b2), v <- b2 v + (s g)^2. The first slot holds m' = m s / (1 - b1), for which m' <- b1 m' + s g.
    */
   adam: {
     slots: ['momentum0', 'momentum1'],
+    slotScales: ({ b1, b2 }) => [Math.sqrt(1 - b2) / (1 - b1), 1],
     at({ learningRate, b1, b2, eps }, step) {
       const updates = step.add(1);
       // c1 = 2 half1 and c2 = 2 half2; the twos are folded into the constants.
       const half1 = halfOneMinusPower(b1, updates);
       const root = halfOneMinusPower(b2, updates).sqrt();
-      const size = scheduleValue(learningRate, step).mul(Math.SQRT1_2).mul(root).div(half1);
-      const floor = root.mul(eps * Math.SQRT2);
       const scale = Math.sqrt(1 - b2);
+      const rate = scheduleValue(learningRate, step).mul((Math.SQRT1_2 * (1 - b1)) / scale);
+      const size = rate.mul(root).div(half1);
+      const floor = root.mul(eps * Math.SQRT2);
       return {
         gradientScale: step.graph.scalar(scale, step.dtype),
         update(parameter, scaled, [m, v], zero) {
-          const nextM = m!.mul(b1).add(scaled.mul((1 - b1) / scale));
+          const nextM = m!.mul(b1).add(scaled);
           const nextV = v!.mul(b2).add(scaled.mul(scaled));
           const direction = nextM.div(nextV.sqrt().add(floor));
           const after = zero === undefined ? size : size.add(zero);
@@ -81,6 +85,7 @@ const OPTIMIZERS: { [K in OptimizerKind]: Optimizer<SpecOf<K>> } = {
   /** v <- momentum v - lr g, p <- p + v: the momentum of the 2014 paper's own code (and of pylearn2). */
   sgd: {
     slots: ['momentum0'],
+    slotScales: () => [1],
     at({ learningRate, momentum }, step) {
       const keep = scheduleValue(momentum, step);
       return {
@@ -97,6 +102,14 @@ const OPTIMIZERS: { [K in OptimizerKind]: Optimizer<SpecOf<K>> } = {
 /** Names of the tensors that an optimiser keeps beside each parameter. */
 export function optimizerSlots(kind: OptimizerKind): readonly string[] {
   return OPTIMIZERS[kind].slots;
+}
+
+/**
+ * What each slot holds, as a multiple of the quantity that torch.optim keeps under that name (exp_avg, exp_avg_sq,
+ * momentum_buffer's counterpart): for whoever exchanges moments with another optimiser.
+ */
+export function optimizerSlotScales(spec: OptimizerSpec): readonly number[] {
+  return (OPTIMIZERS[spec.kind] as Optimizer<OptimizerSpec>).slotScales(spec);
 }
 
 /**

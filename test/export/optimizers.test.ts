@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   Graph,
   type OptimizerSpec,
+  optimizerSlotScales,
   optimizerSlots,
   optimizerStep,
   type Schedule,
@@ -29,6 +30,7 @@ async function runUpdates(
 ) {
   const graph = new Graph('update');
   const names = optimizerSlots(spec.kind);
+  const scales = optimizerSlotScales(spec);
   const { gradientScale, update } = optimizerStep(spec, graph.input('step', dtype, []));
   const [parameter, gradient, ...slots] = ['parameter', 'gradient', ...names].map((name) =>
     graph.input(name, dtype, [COUNT]),
@@ -52,7 +54,9 @@ async function runUpdates(
       parameter: results['parameter.next']!.data,
       slots: names.map((name) => results[`${name}.next`]!.data),
     };
-    states.push(state);
+    // As the textbook quantities that the slots stand for.
+    const slots = state.slots.map((data, i) => data.map((x) => x / scales[i]!));
+    states.push({ parameter: state.parameter, slots });
   }
   await open.close();
   return states;
