@@ -16,7 +16,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
       dataset: 'digits',
       latentSize: 64,
       optimizer: { ...ADAM, learningRate: { kind: 'constant', value: 5e-4 } },
-      maxSteps: 5000,
+      maxSteps: 4000,
       sampleInterval: 500,
     },
   },
