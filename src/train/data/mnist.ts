@@ -3,11 +3,11 @@
  * public mirrors the first time. The user's folder is only ever read.
  */
 
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
-import { errorCode, fileProblem } from '../../system/files.js';
+import { errorCode, fileProblem, writeFileAtomically } from '../../system/files.js';
 import { UserError } from '../../system/user-error.js';
 import { type Dataset, type DatasetOptions, datasetInMemory } from './dataset.js';
 import { isGzipped, maybeGunzip, readMaybeGzipped } from './gzip.js';
@@ -200,18 +200,7 @@ async function download(
     throw new Error(`${zipped(name)} has ${found}, expected SHA-256 ${source.sha256[name]}`);
   }
   const path = join(source.cacheDir, isGzipped(bytes) ? zipped(name) : name);
-  const part = `${path}.${randomUUID()}.part`;
-  await inCache(source.cacheDir, writeWhole(bytes, part, path));
-}
-
-async function writeWhole(bytes: Uint8Array, part: string, path: string): Promise<void> {
-  try {
-    await writeFile(part, bytes, { flag: 'wx' });
-    await rename(part, path);
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
+  writeFileAtomically(path, bytes);
 }
 
 /** Turns a failure to write into the cache into what the user can do about it. */
