@@ -1,9 +1,9 @@
 /** generator.onnx: the trained generator as a model that any ONNX Runtime samples without this project. */
 
 import { Graph } from './graph.js';
+import { toImages } from './host-inputs.js';
 import { forward, type GanSpec, networkParameters } from './networks.js';
 import type { StateTensor } from './state.js';
-import { toImages } from './step-graphs.js';
 
 /** What a run tells about the generator it exports, beside what the spec says. */
 export interface GeneratorOrigin {

@@ -1,12 +1,35 @@
 /** Authoring ONNX: graphs, gradients, networks, losses, optimisers, training steps and generator.onnx. Pure. */
 
+export {
+  buildArtifacts,
+  buildDiscriminatorReader,
+  buildGeneratorPass,
+  ENGINE_NAMES,
+  FLAT_DISCRIMINATOR,
+  type NetworkArtifacts,
+} from './artifacts.js';
+export {
+  type CheckpointFile,
+  type CheckpointTensor,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  InvalidCheckpointError,
+} from './checkpoint-file.js';
 export { GANS, type GanName, type GanSize } from './gans.js';
 export { buildGeneratorModel, type GeneratorOrigin, generatorMetadata } from './generator-model.js';
 export { gradients, vectorJacobian } from './gradients.js';
 export { Graph } from './graph.js';
+export { HOST_INPUTS, type NoiseSpec } from './host-inputs.js';
 export type { Initialiser, Layer, LayerKind, ParameterSpec } from './layers.js';
 export { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss } from './losses.js';
 export { type ModelOptions, OPSET } from './model-proto.js';
+export {
+  type CheckpointProperties,
+  hasMoments,
+  networkCheckpoint,
+  networkStateOf,
+  withFreshMoments,
+} from './network-checkpoint.js';
 export {
   forward,
   type GanSpec,
@@ -16,6 +39,7 @@ export {
   usesBatchStatistics,
 } from './networks.js';
 export type { DType, OpType } from './ops.js';
+export { buildOptimizerModel, trainingApiSupports } from './optimizer-model.js';
 export {
   type OptimizerKind,
   type OptimizerSpec,
@@ -39,7 +63,6 @@ export {
 export {
   buildStepGraph,
   type Metric,
-  type NoiseSpec,
   type StepGraph,
   type StepGraphName,
   type StepGraphOptions,

@@ -9,7 +9,7 @@ import {
   type NodeProto,
   type ValueInfoProto,
 } from '../onnx/index.js';
-import type { AttributeValue } from './ops.js';
+import { type AttributeValue, OPERATORS, type Operator, ORT_DOMAIN } from './ops.js';
 import type { Dim } from './shape.js';
 import type { Node, Value } from './value.js';
 
@@ -30,14 +30,15 @@ export interface ModelOptions {
   version?: string;
 }
 
-/** A model around a graph message. */
+/** A model around a graph message; it names ONNX Runtime's operator set only if a node is from it. */
 export function modelProto(graph: GraphProto, options: ModelOptions): ModelProto {
+  const usesOrt = (graph.node ?? []).some(({ domain }) => domain === ORT_DOMAIN);
   return {
     ir_version: IR_VERSION,
     producer_name: 'gan-onnx',
     ...(options.version === undefined ? {} : { producer_version: options.version }),
     graph: options.description === undefined ? graph : { ...graph, doc_string: options.description },
-    opset_import: [{ domain: '', version: OPSET }],
+    opset_import: [{ domain: '', version: OPSET }, ...(usesOrt ? [{ domain: ORT_DOMAIN, version: 1 }] : [])],
     metadata_props: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
   };
 }
@@ -45,6 +46,7 @@ export function modelProto(graph: GraphProto, options: ModelOptions): ModelProto
 /** A node whose values are called what `nameOf` says. */
 export function nodeProto(node: Node, nameOf: (value: Value) => string): NodeProto {
   const attributes = Object.entries(node.attributes).filter(([name]) => !BUILDER_ATTRIBUTES.includes(name));
+  const { domain }: Operator = OPERATORS[node.op];
   return {
     input: node.inputs.map(nameOf),
     output: node.outputs.map(nameOf),
@@ -53,6 +55,7 @@ export function nodeProto(node: Node, nameOf: (value: Value) => string): NodePro
     ...(attributes.length > 0
       ? { attribute: attributes.map(([name, value]) => attributeProto(name, value)) }
       : {}),
+    ...(domain === undefined ? {} : { domain }),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * The operators that graphs are made of, all standard ai.onnx: one table entry each, which infers the outputs' types
- * and shapes and refuses wrong inputs. Gradients are in `gradients.ts`.
+ * The operators that graphs are made of: one table entry each, which infers the outputs' types and shapes and refuses
+ * wrong inputs. All but the training API's own are standard ai.onnx. Gradients are in `gradients.ts`.
  */
 
 import {
@@ -236,11 +236,28 @@ const batchNormalization: Infer = (op, [x, ...perChannel]) => {
   return [{ dtype: x!.dtype, shape: x!.shape }];
 };
 
+/** buffer, value and a bool [1]: value is added to the buffer in place, or written over it when the bool is true. */
+const inPlaceAccumulator: Infer = (op, [buffer, value, overwrite]) => {
+  requireSameType(op, buffer!, value!);
+  if (!sameShape(buffer!.shape, value!.shape)) {
+    throw new RangeError(
+      `${op}: ${buffer!.name} ${formatShape(buffer!.shape)} cannot take ${formatShape(value!.shape)}`,
+    );
+  }
+  if (overwrite!.dtype !== 'bool') throw new TypeError(`${op}: ${overwrite!.name} is not bool`);
+  return [{ dtype: 'bool', shape: [1] }];
+};
+
 /** How many inputs an operator takes, and how its outputs follow from them. */
 export interface Operator {
   inputs: readonly [min: number, max: number];
   infer: Infer;
+  /** Operator set that it belongs to; ai.onnx when absent. */
+  domain?: typeof ORT_DOMAIN;
 }
+
+/** ONNX Runtime's own operator set. */
+export const ORT_DOMAIN = 'com.microsoft';
 
 const UNARY_FLOAT = ['Exp', 'Log', 'Sqrt', 'Tanh', 'Sigmoid', 'Softplus', 'LeakyRelu'] as const;
 const UNARY_ANY = ['Neg', 'Abs', 'Relu', 'Identity'] as const;
@@ -273,6 +290,7 @@ export const OPERATORS = {
   Shape: { inputs: [1, 1], infer: shapeOf },
   Cast: { inputs: [1, 1], infer: cast },
   BatchNormalization: { inputs: [5, 5], infer: batchNormalization },
+  InPlaceAccumulatorV2: { inputs: [3, 3], infer: inPlaceAccumulator, domain: ORT_DOMAIN },
 } satisfies Record<string, Operator>;
 
 export type OpType = keyof typeof OPERATORS;

@@ -39,7 +39,7 @@ interface Optimizer<S> {
   slots: readonly string[];
   /** What a slot holds, as a multiple of the textbook quantity that it stands for. */
   slotScales(spec: S): readonly number[];
-  at(spec: S, step: Value): OptimizerStep;
+  at(spec: S, step: Value, scheduleStep: Value): OptimizerStep;
 }
 
 /**
@@ -61,13 +61,13 @@ const OPTIMIZERS: { [K in OptimizerKind]: Optimizer<SpecOf<K>> } = {
   adam: {
     slots: ['momentum0', 'momentum1'],
     slotScales: ({ b1, b2 }) => [Math.sqrt(1 - b2) / (1 - b1), 1],
-    at({ learningRate, b1, b2, eps }, step) {
+    at({ learningRate, b1, b2, eps }, step, scheduleStep) {
       const updates = step.add(1);
       // c1 = 2 half1 and c2 = 2 half2; the twos are folded into the constants.
       const half1 = halfOneMinusPower(b1, updates);
       const root = halfOneMinusPower(b2, updates).sqrt();
       const scale = Math.sqrt(1 - b2);
-      const rate = scheduleValue(learningRate, step).mul((Math.SQRT1_2 * (1 - b1)) / scale);
+      const rate = scheduleValue(learningRate, scheduleStep).mul((Math.SQRT1_2 * (1 - b1)) / scale);
       const size = rate.mul(root).div(half1);
       const floor = root.mul(eps * Math.SQRT2);
       return {
@@ -86,10 +86,10 @@ const OPTIMIZERS: { [K in OptimizerKind]: Optimizer<SpecOf<K>> } = {
   sgd: {
     slots: ['momentum0'],
     slotScales: () => [1],
-    at({ learningRate, momentum }, step) {
-      const keep = scheduleValue(momentum, step);
+    at({ learningRate, momentum }, _, scheduleStep) {
+      const keep = scheduleValue(momentum, scheduleStep);
       return {
-        gradientScale: scheduleValue(learningRate, step),
+        gradientScale: scheduleValue(learningRate, scheduleStep),
         update(parameter, scaled, [velocity], zero) {
           const next = velocity!.mul(zero === undefined ? keep : keep.add(zero)).sub(scaled);
           return { parameter: parameter.add(next), slots: [next] };
@@ -113,9 +113,11 @@ export function optimizerSlotScales(spec: OptimizerSpec): readonly number[] {
 }
 
 /**
- * @param step updates done before this one, as a float scalar
+ * @param step updates done before this one since the moments were zero, as a float scalar
+ * @param updatesBefore updates done before those, which only the schedules count
  * @returns the factor for the gradients, and the function that updates one parameter
  */
-export function optimizerStep(spec: OptimizerSpec, step: Value): OptimizerStep {
-  return (OPTIMIZERS[spec.kind] as Optimizer<OptimizerSpec>).at(spec, step);
+export function optimizerStep(spec: OptimizerSpec, step: Value, updatesBefore = 0): OptimizerStep {
+  const scheduleStep = updatesBefore === 0 ? step : step.add(updatesBefore);
+  return (OPTIMIZERS[spec.kind] as Optimizer<OptimizerSpec>).at(spec, step, scheduleStep);
 }

@@ -3,11 +3,11 @@
  * parameters before the step. `discriminator` and `generator` are the two halves of the paper's Algorithm 1.
  */
 
-import type { Distribution } from '../random/index.js';
 import { gradients } from './gradients.js';
 import { Graph } from './graph.js';
+import { HostInputs, type NoiseSpec, toImages } from './host-inputs.js';
 import { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss } from './losses.js';
-import { forward, type GanSpec, type MaskSpec } from './networks.js';
+import type { GanSpec } from './networks.js';
 import {
   type OptimizerSpec,
   optimizerSlots,
@@ -19,11 +19,6 @@ import { type NetworkName, networkState, nextName, type StateSpec, stepName } fr
 import type { Value } from './value.js';
 
 export type StepGraphName = 'joint' | 'discriminator' | 'generator';
-
-/** An input that the host draws anew for each step. */
-export type NoiseSpec =
-  | { name: string; kind: 'latents'; size: number; distribution: Distribution }
-  | ({ kind: 'mask' } & MaskSpec);
 
 export type Metric = 'd_loss' | 'g_loss' | 'd_real' | 'd_fake';
 
@@ -54,6 +49,11 @@ export interface StepGraphOptions {
   generatorLoss: GeneratorLoss;
   /** Version of this project, written into the files. */
   version?: string;
+  /**
+   * Updates of each network that its optimiser has forgotten, because its moments were lost and its own count of
+   * steps began again at 0: learning-rate schedules go on from there. 0 by default.
+   */
+  updatesBefore?: Partial<Record<NetworkName, number>>;
 }
 
 /** One graph under construction: inputs are declared when first asked for. */
@@ -61,10 +61,8 @@ class StepBuilder {
   readonly graph: Graph;
   private readonly reads: StateSpec[] = [];
   private readonly writes: StateSpec[] = [];
-  private readonly noise: NoiseSpec[] = [];
   private readonly metrics: Metric[] = [];
-  private takesBatch = false;
-  private readonly masks = new Map<string, { spec: MaskSpec; value: Value }>();
+  readonly host: HostInputs;
   private readonly next = new Map<string, { current: Value; next: Value }>();
 
   constructor(
@@ -72,6 +70,7 @@ class StepBuilder {
     private readonly options: StepGraphOptions,
   ) {
     this.graph = new Graph(`${name}_step`);
+    this.host = new HostInputs(this.graph, options.gan);
   }
 
   private get gan(): GanSpec {
@@ -86,30 +85,6 @@ class StepBuilder {
     return new Map(specs.map(({ name, dtype, shape }) => [name, this.graph.input(name, dtype, shape)]));
   }
 
-  /** Real images normalised to the range of the networks, float32 [N, C * H * W]. */
-  real(): Value {
-    this.takesBatch = true;
-    const [low, high] = this.gan.range;
-    const pixels = this.gan.image.reduce((a, b) => a * b, 1);
-    const bytes = this.graph.input('real', 'uint8', ['N', ...this.gan.image]);
-    return bytes
-      .reshape(['N', pixels])
-      .cast('float32')
-      .mul((high - low) / 255)
-      .add(low);
-  }
-
-  latents(): Value {
-    const { size, distribution } = this.gan.latent;
-    this.noise.push({ name: 'z', kind: 'latents', size, distribution });
-    return this.graph.input('z', 'float32', ['N', size]);
-  }
-
-  forward(network: NetworkName, x: Value, parameters: ReadonlyMap<string, Value>, maskPrefix: string) {
-    const { graph, masks } = this;
-    return forward(graph, this.gan[network], x, { mode: 'training', parameters, maskPrefix, masks });
-  }
-
   /** Appends the optimiser's update of a network, from the loss to the outputs. */
   update(
     network: NetworkName,
@@ -121,7 +96,11 @@ class StepBuilder {
     const specs = networkState(this.gan[network], optimizer.kind);
     const parameters = specs.filter(({ role }) => role === 'parameter').map(({ name }) => name);
     const step = state.get(stepName(network))!;
-    const { gradientScale, update } = optimizerStep(optimizer, step.cast('float32'));
+    const { gradientScale, update } = optimizerStep(
+      optimizer,
+      step.cast('float32'),
+      this.options.updatesBefore?.[network],
+    );
     const slotNames = optimizerSlots(optimizer.kind);
     const current = parameters.map((name) => state.get(name)!);
     const slots = parameters.map((name) => slotNames.map((slot) => state.get(`${name}.${slot}`)!));
@@ -150,8 +129,8 @@ class StepBuilder {
   }
 
   build(): StepGraph {
-    const { name, reads, writes, metrics, takesBatch, options } = this;
-    const masks = [...this.masks.values()].map(({ spec }): NoiseSpec => ({ kind: 'mask', ...spec }));
+    const { name, reads, writes, metrics, options } = this;
+    const { takesBatch, noise } = this.host;
     const description = `gan-onnx ${name} training step of ${this.gan.name}`;
     const shared = [...this.next].filter(([, pair]) => this.graph.mayShareMemory(pair.current, pair.next));
     const bytes = this.graph.toBytes({
@@ -165,7 +144,7 @@ class StepBuilder {
       writes,
       inPlace: new Set(shared.map(([written]) => written)),
       takesBatch,
-      noise: [...this.noise, ...masks],
+      noise,
       metrics,
       generated: 'generated',
     };
@@ -220,26 +199,13 @@ function updateAll(
   return result as ParameterUpdate[];
 }
 
-/** G's flat output [N, pixels] as images [N, C, H, W] in [-1, 1], whatever range its last layer has. */
-export function toImages(gan: GanSpec, flat: Value): Value {
-  const [low, high] = gan.range;
-  const mapped =
-    low === -1 && high === 1
-      ? flat
-      : flat
-          .sub(low)
-          .mul(2 / (high - low))
-          .sub(1);
-  return mapped.reshape(['N', ...gan.image]);
-}
-
 function jointStep(options: StepGraphOptions): StepGraph {
   const step = new StepBuilder('joint', options);
   const generator = step.state('generator', 'update');
   const discriminator = step.state('discriminator', 'update');
-  const fake = step.forward('generator', step.latents(), generator, '');
-  const fakeLogits = step.forward('discriminator', fake.output, discriminator, 'fake.');
-  const realLogits = step.forward('discriminator', step.real(), discriminator, 'real.');
+  const fake = step.host.forward('generator', step.host.latents(), generator, '');
+  const fakeLogits = step.host.forward('discriminator', fake.output, discriminator, 'fake.');
+  const realLogits = step.host.forward('discriminator', step.host.real(), discriminator, 'real.');
   const gLoss = GENERATOR_LOSSES[options.generatorLoss](fakeLogits.output);
   const dLoss = discriminatorLoss(realLogits.output, fakeLogits.output);
   step.update('generator', gLoss, generator, fake.updates);
@@ -257,9 +223,9 @@ function discriminatorStep(options: StepGraphOptions): StepGraph {
   const step = new StepBuilder('discriminator', options);
   const generator = step.state('generator', 'read');
   const discriminator = step.state('discriminator', 'update');
-  const fake = step.forward('generator', step.latents(), generator, '');
-  const fakeLogits = step.forward('discriminator', fake.output, discriminator, 'fake.');
-  const realLogits = step.forward('discriminator', step.real(), discriminator, 'real.');
+  const fake = step.host.forward('generator', step.host.latents(), generator, '');
+  const fakeLogits = step.host.forward('discriminator', fake.output, discriminator, 'fake.');
+  const realLogits = step.host.forward('discriminator', step.host.real(), discriminator, 'real.');
   const dLoss = discriminatorLoss(realLogits.output, fakeLogits.output);
   step.update('discriminator', dLoss, discriminator, realLogits.updates);
   step.metric('d_loss', dLoss);
@@ -273,8 +239,8 @@ function generatorStep(options: StepGraphOptions): StepGraph {
   const step = new StepBuilder('generator', options);
   const generator = step.state('generator', 'update');
   const discriminator = step.state('discriminator', 'read');
-  const fake = step.forward('generator', step.latents(), generator, '');
-  const fakeLogits = step.forward('discriminator', fake.output, discriminator, 'fake.');
+  const fake = step.host.forward('generator', step.host.latents(), generator, '');
+  const fakeLogits = step.host.forward('discriminator', fake.output, discriminator, 'fake.');
   const gLoss = GENERATOR_LOSSES[options.generatorLoss](fakeLogits.output);
   step.update('generator', gLoss, generator, fake.updates);
   step.metric('g_loss', gLoss);

@@ -1,0 +1,107 @@
+/**
+ * What the host feeds to a training graph beside the state: images, latents and dropout masks, each declared as an
+ * input of the graph when it is first asked for. Shared by the step graphs and by the training API's models.
+ */
+
+import type { Distribution } from '../random/index.js';
+import type { Graph } from './graph.js';
+import { type Forward, forward, type GanSpec, type MaskSpec } from './networks.js';
+import type { NetworkName } from './state.js';
+import type { Value } from './value.js';
+
+/** An input that the host draws anew for each step. */
+export type NoiseSpec =
+  | { name: string; kind: 'latents'; size: number; distribution: Distribution }
+  | ({ kind: 'mask' } & MaskSpec);
+
+/** Names of the inputs that are not masks. */
+export const HOST_INPUTS = { latents: 'z', real: 'real', fake: 'fake' } as const;
+
+export class HostInputs {
+  private readonly masks = new Map<string, { spec: MaskSpec; value: Value }>();
+  private readonly latentSpecs: NoiseSpec[] = [];
+  private asksForBatch = false;
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly gan: GanSpec,
+  ) {}
+
+  /** Whether real images were asked for. */
+  get takesBatch(): boolean {
+    return this.asksForBatch;
+  }
+
+  /** What the host must draw: latents first, then masks in the order of their layers. */
+  get noise(): readonly NoiseSpec[] {
+    const masks = [...this.masks.values()].map(({ spec }): NoiseSpec => ({ kind: 'mask', ...spec }));
+    return [...this.latentSpecs, ...masks];
+  }
+
+  private get pixels(): number {
+    return this.gan.image.reduce((a, b) => a * b, 1);
+  }
+
+  /** Real images: input uint8 [N, C, H, W]; delivered in the range of the networks, float32 [N, C * H * W]. */
+  real(): Value {
+    this.asksForBatch = true;
+    const [low, high] = this.gan.range;
+    const bytes = this.graph.input(HOST_INPUTS.real, 'uint8', ['N', ...this.gan.image]);
+    return bytes
+      .reshape(['N', this.pixels])
+      .cast('float32')
+      .mul((high - low) / 255)
+      .add(low);
+  }
+
+  /** Generated images: input float32 [N, C, H, W] in [-1, 1]; delivered like real ones. */
+  fake(): Value {
+    const images = this.graph.input(HOST_INPUTS.fake, 'float32', ['N', ...this.gan.image]);
+    return fromImages(this.gan, images.reshape(['N', this.pixels]));
+  }
+
+  /** Latents: input float32 [N, latent]. */
+  latents(): Value {
+    const { size, distribution } = this.gan.latent;
+    this.latentSpecs.push({ name: HOST_INPUTS.latents, kind: 'latents', size, distribution });
+    return this.graph.input(HOST_INPUTS.latents, 'float32', ['N', size]);
+  }
+
+  /**
+   * A network's training pass: batch statistics, and dropout by masks that become inputs.
+   *
+   * @param maskPrefix two passes with one prefix share their masks
+   */
+  forward(
+    network: NetworkName,
+    x: Value,
+    parameters: ReadonlyMap<string, Value>,
+    maskPrefix: string,
+  ): Forward {
+    const { graph, masks } = this;
+    return forward(graph, this.gan[network], x, { mode: 'training', parameters, maskPrefix, masks });
+  }
+}
+
+/** G's flat output [N, pixels] as images [N, C, H, W] in [-1, 1], whatever range its last layer has. */
+export function toImages(gan: GanSpec, flat: Value): Value {
+  const [low, high] = gan.range;
+  const mapped =
+    low === -1 && high === 1
+      ? flat
+      : flat
+          .sub(low)
+          .mul(2 / (high - low))
+          .sub(1);
+  return mapped.reshape(['N', ...gan.image]);
+}
+
+/** The inverse of `toImages`: flat pixels [N, pixels] in [-1, 1] in the range of the networks. */
+function fromImages(gan: GanSpec, flat: Value): Value {
+  const [low, high] = gan.range;
+  if (low === -1 && high === 1) return flat;
+  return flat
+    .add(1)
+    .mul((high - low) / 2)
+    .add(low);
+}
