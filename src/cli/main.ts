@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { UserError } from '../system/user-error.js';
 import { acceptUnderscores } from './arguments.js';
+import { exportCommand } from './export.js';
 import { InterruptedError } from './interrupt.js';
 import { sampleCommand } from './sample.js';
 import { trainCommand } from './train.js';
@@ -38,7 +39,7 @@ const program = new Command('gan-onnx')
   .version(version)
   .showHelpAfterError('(gan-onnx --help lists what there is)')
   .exitOverride();
-for (const command of [trainCommand(version), sampleCommand()]) {
+for (const command of [trainCommand(version), exportCommand(version), sampleCommand()]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 

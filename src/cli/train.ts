@@ -1,82 +1,60 @@
 /** `gan-onnx train`. */
 
+import { dirname } from 'node:path';
 import { Command, Option } from 'commander';
-import {
-  GANS,
-  GENERATOR_LOSSES,
-  type GeneratorLoss,
-  type OptimizerKind,
-  type OptimizerSpec,
-} from '../export/index.js';
+import { slicedWasserstein } from '../evaluate/index.js';
 import { UserError } from '../system/user-error.js';
-import { ADAM, DEFAULT_CONFIG, MAX_K, type RunConfig } from '../train/config.js';
+import type { GeneratorMeasure } from '../train/best-generator.js';
+import { MAX_K } from '../train/config.js';
 import { DATASETS } from '../train/data/index.js';
-import { PRESETS } from '../train/presets.js';
-import { type RunResult, train } from '../train/run.js';
-import { type ScheduleName, UPDATE_SCHEDULES } from '../train/update-schedules.js';
-import { defined, integerOption, numberOption } from './arguments.js';
-import { InterruptedError, interruptible } from './interrupt.js';
+import { ENGINES, type EngineName } from '../train/engines.js';
+import { readRunCheckpoint, readStoredRun } from '../train/resume.js';
+import { type RunOptions, type RunResult, train } from '../train/run.js';
+import { UPDATE_SCHEDULES } from '../train/update-schedules.js';
+import { defined, integerOption } from './arguments.js';
+import {
+  type ConfigFlags,
+  choiceOption,
+  modelOptions,
+  presetOption,
+  printPresets,
+  runConfig,
+} from './config-flags.js';
+import { interruptible } from './interrupt.js';
 import { createProgress, type Progress } from './progress.js';
 
 /** What commander delivers; a flag that was not given is undefined. */
-interface TrainFlags {
-  preset?: string;
-  dataset?: string;
+interface TrainFlags extends ConfigFlags {
   dataDir?: string;
   out?: string;
   force?: boolean;
-  nEpochs?: number;
-  maxSteps?: number;
-  batchSize?: number;
-  lr?: number;
-  b1?: number;
-  b2?: number;
-  momentum?: number;
+  resume?: string;
+  resumeStep?: number;
+  engine?: EngineName;
+  keep?: number;
   nCpu?: number;
-  latentDim?: number;
-  imgSize?: number;
-  channels?: number;
-  sampleInterval?: number;
-  seed?: number;
-  schedule?: ScheduleName;
-  k?: number;
-  optimizer?: OptimizerKind;
-  loss?: GeneratorLoss;
-  network?: RunConfig['gan'];
   threads?: number;
 }
 
-/** torch.optim.SGD and pylearn2 have no momentum unless told; 0.5 is where the 2014 paper's code starts. */
-const SGD_DEFAULTS = { learningRate: 0.1, momentum: 0.5 };
-
 function options(): Option[] {
   const positive = { min: 1 };
-  const rate = { min: 0, max: 1 };
-  const oneOf = (flags: string, description: string, table: object) =>
-    new Option(flags, description).choices(Object.keys(table));
   return [
-    oneOf('--preset <name>', 'a named bundle of settings, which other flags override; `list` shows them', {
-      ...PRESETS,
-      list: true,
-    }),
-    oneOf('--dataset <name>', 'data to learn (default: digits)', DATASETS),
+    presetOption(),
+    choiceOption('--dataset <name>', 'data to learn (default: digits)', DATASETS),
     new Option('--data-dir <folder>', "folder of the dataset's files"),
     new Option('--out <folder>', 'where to write the run (default: runs/<dataset>-<date>)'),
     new Option('--force', 'replace an earlier run in --out'),
+    new Option('--resume <run>', 'go on with the run in this folder, with its settings').conflicts([
+      'out',
+      'force',
+      'preset',
+    ]),
+    integerOption('--resume-step <step>', 'checkpoint to go on from (default: the last one)', { min: 0 }),
     integerOption('--n-epochs <n>', 'passes over the data (default: 200)', positive),
     integerOption('--max-steps <n>', 'end after so many steps', positive),
     integerOption('--batch-size <n>', 'images in a batch (default: 64)', positive),
-    numberOption('--lr <rate>', 'learning rate (default: 0.0002; 0.1 with sgd)', { min: 0, above: true }),
-    numberOption('--b1 <x>', "Adam's decay of the first moment (default: 0.5)", rate),
-    numberOption('--b2 <x>', "Adam's decay of the second moment (default: 0.999)", rate),
-    numberOption('--momentum <x>', 'momentum of sgd, below 1 (default: 0.5)', rate),
-    integerOption('--n-cpu <n>', 'accepted for gan.py, which does not use it either', positive),
-    integerOption('--latent-dim <n>', 'components of a latent (default: 100)', positive),
-    integerOption('--img-size <pixels>', 'width and height of an image (default: 28)', positive),
-    integerOption('--channels <n>', 'channels of an image, 1 or 3 (default: 1)', positive),
-    integerOption('--sample-interval <steps>', 'steps between two pictures (default: 400)', positive),
-    integerOption('--seed <n>', 'the same seed gives the same run (default: 0)', { min: 0 }),
-    oneOf(
+    ...modelOptions(),
+    choiceOption(
       '--schedule <name>',
       'order of updates: joint as in gan.py (default), d-first as in the paper, or g-first',
       UPDATE_SCHEDULES,
@@ -85,63 +63,16 @@ function options(): Option[] {
       min: 1,
       max: MAX_K,
     }),
-    oneOf('--optimizer <name>', 'adam or sgd (default: adam)', { adam: true, sgd: true }),
-    oneOf('--loss <name>', 'what G minimises (default: nonsaturating)', GENERATOR_LOSSES),
-    oneOf('--network <name>', 'network pair (default: pytorch-gan)', GANS),
+    integerOption('--sample-interval <steps>', 'steps between two pictures (default: 400)', positive),
+    integerOption('--checkpoint-interval <steps>', 'steps between two checkpoints (default: 1000)', positive),
+    integerOption('--keep <n>', 'checkpoints to keep (default: 2)', positive),
+    choiceOption('--engine <name>', 'what runs the steps: session (default) or training-api (WASM)', ENGINES),
     integerOption('--threads <n>', 'threads inside an operator (default: one per physical core)', {
       min: 1,
       max: 256,
     }),
+    integerOption('--n-cpu <n>', 'accepted for gan.py, which does not use it either', positive),
   ];
-}
-
-/** The optimiser that flags, preset and defaults add up to. */
-function optimizerSpec(flags: TrainFlags, base: OptimizerSpec): OptimizerSpec {
-  const kind = flags.optimizer ?? base.kind;
-  if (kind === 'adam') {
-    if (flags.momentum !== undefined)
-      throw new UserError('--momentum belongs to --optimizer sgd; adam has --b1 and --b2');
-    const defaults = base.kind === 'adam' ? base : ADAM;
-    const learningRate =
-      flags.lr === undefined ? defaults.learningRate : ({ kind: 'constant', value: flags.lr } as const);
-    return { ...defaults, learningRate, ...defined({ b1: flags.b1, b2: flags.b2 }) };
-  }
-  if (flags.b1 !== undefined || flags.b2 !== undefined) {
-    throw new UserError('--b1 and --b2 belong to --optimizer adam; sgd has --momentum');
-  }
-  const { lr = SGD_DEFAULTS.learningRate, momentum = SGD_DEFAULTS.momentum } = flags;
-  return {
-    kind: 'sgd',
-    learningRate: { kind: 'constant', value: lr },
-    momentum: { kind: 'constant', value: momentum },
-  };
-}
-
-/** Defaults, then the preset, then the flags that were given. */
-function runConfig(flags: TrainFlags): RunConfig {
-  const preset = flags.preset === undefined ? {} : PRESETS[flags.preset]!.settings;
-  const base: RunConfig = { ...DEFAULT_CONFIG, ...preset };
-  // Whoever asks for so many epochs does not want the preset's own end.
-  if (flags.nEpochs !== undefined) delete base.maxSteps;
-  return {
-    ...base,
-    ...defined({
-      gan: flags.network,
-      dataset: flags.dataset,
-      epochs: flags.nEpochs,
-      maxSteps: flags.maxSteps,
-      batchSize: flags.batchSize,
-      latentSize: flags.latentDim,
-      imageSize: flags.imgSize,
-      channels: flags.channels,
-      sampleInterval: flags.sampleInterval,
-      seed: flags.seed,
-      k: flags.k,
-      loss: flags.loss,
-      schedule: flags.schedule,
-    }),
-    optimizer: optimizerSpec(flags, base.optimizer),
-  };
 }
 
 /** A folder for a run that was given none: named by dataset and time, so that no two runs meet. */
@@ -150,16 +81,41 @@ function defaultOut(dataset: string): string {
   return `runs/${dataset}-${stamp}`;
 }
 
-function printPresets(): void {
-  for (const [name, { description }] of Object.entries(PRESETS)) {
-    process.stdout.write(`${name.padEnd(16)}${description}\n`);
+/** What decides which generator is the best: directions of the sliced Wasserstein distance, drawn by its seed 0. */
+const MEASURE_DIRECTIONS = 64;
+
+const measure: GeneratorMeasure = (samples, real) => {
+  const points = ({ count, shape, data }: typeof samples) => ({
+    count,
+    size: shape.reduce((a, b) => a * b, 1),
+    data,
+  });
+  return slicedWasserstein(points(samples), points(real), { directions: MEASURE_DIRECTIONS });
+};
+
+/** What to train and where: a new run, or one that goes on. */
+async function runPlace(
+  flags: TrainFlags,
+): Promise<Pick<RunOptions, 'config' | 'out' | 'resume' | 'dataDir' | 'force'>> {
+  if (flags.resume === undefined) {
+    if (flags.resumeStep !== undefined) throw new UserError('--resume-step belongs to --resume');
+    const config = runConfig(flags);
+    const out = flags.out ?? defaultOut(config.dataset);
+    return { config, out, ...defined({ dataDir: flags.dataDir, force: flags.force }) };
   }
+  const stored = await readStoredRun(flags.resume);
+  const resume = await readRunCheckpoint(flags.resume, flags.resumeStep);
+  const config = runConfig(flags, stored.config);
+  return { config, out: flags.resume, resume, ...defined({ dataDir: flags.dataDir ?? stored.dataDir }) };
 }
 
 /** Runs the training with progress on stderr. */
-async function trainWithProgress(flags: TrainFlags, version: string): Promise<RunResult> {
-  const config = runConfig(flags);
-  const out = flags.out ?? defaultOut(config.dataset);
+async function trainWithProgress(
+  flags: TrainFlags,
+  version: string,
+): Promise<{ result: RunResult; interruption: unknown }> {
+  const place = await runPlace(flags);
+  const { config, out } = place;
   let progress: Progress | undefined;
   const say = (message: string): void => {
     if (progress !== undefined) progress.note(message);
@@ -168,18 +124,19 @@ async function trainWithProgress(flags: TrainFlags, version: string): Promise<Ru
   let ms = 0;
   try {
     return await interruptible(
-      (signal) =>
-        train({
-          config,
-          out,
+      async (signal) => {
+        const result = await train({
+          ...place,
           version,
           signal,
-          ...defined({ force: flags.force, dataDir: flags.dataDir, threads: flags.threads }),
+          measure,
+          ...defined({ engine: flags.engine, threads: flags.threads, keep: flags.keep }),
           on: {
             progress: say,
-            start({ length, dataset }) {
+            start({ length, done, dataset }) {
               say(
-                `training ${config.gan} on ${dataset.name} (${dataset.count} images of ${dataset.shape.join(' x ')}), ` +
+                `${done === 0 ? 'training' : `going on after step ${done} with`} ${config.gan} on ${dataset.name} ` +
+                  `(${dataset.count} images of ${dataset.shape.join(' x ')}), ` +
                   `${length.steps} steps of batch ${config.batchSize}, into ${out}`,
               );
               progress = createProgress(length.steps, 'steps');
@@ -195,12 +152,32 @@ async function trainWithProgress(flags: TrainFlags, version: string): Promise<Ru
               );
             },
           },
-        }),
+        });
+        return { result, interruption: signal.reason };
+      },
       () => say('ending as soon as it is safe (Ctrl-C again ends at once)'),
     );
   } finally {
     progress?.stop();
   }
+}
+
+/** What the user reads at the end. */
+function summary(
+  { steps, interrupted, samples, generator, best, checkpoint }: RunResult,
+  out: string,
+): string {
+  const bestLine =
+    best === undefined
+      ? ''
+      : `best so far:  ${best.path} (step ${best.step}, sliced Wasserstein distance ${best.score.toFixed(4)})\n`;
+  return (
+    `${interrupted ? 'interrupted' : 'done'} after ${steps} steps\n` +
+    `sample grid:  ${samples}\ngenerator:    ${generator}\n${bestLine}` +
+    `checkpoint:   ${checkpoint}\n` +
+    `more samples: gan-onnx sample ${generator} --count 100 --out more.png\n` +
+    `to go on:     gan-onnx train --resume ${out}${interrupted ? '' : ' --n-epochs <more>'}\n`
+  );
 }
 
 /** @param version version of gan-onnx, written into the files */
@@ -214,12 +191,8 @@ export function trainCommand(version: string): Command {
       printPresets();
       return;
     }
-    const result = await trainWithProgress(flags, version);
-    process.stdout.write(
-      `${result.interrupted ? 'interrupted' : 'done'} after ${result.steps} steps\n` +
-        `sample grid: ${result.samples}\ngenerator:   ${result.generator}\n` +
-        `more samples: gan-onnx sample ${result.generator} --count 100 --out more.png\n`,
-    );
-    if (result.interrupted) throw new InterruptedError();
+    const { result, interruption } = await trainWithProgress(flags, version);
+    process.stdout.write(summary(result, dirname(result.generator)));
+    if (result.interrupted) throw interruption;
   });
 }

@@ -37,6 +37,8 @@ export interface RunConfig {
   maxSteps?: number;
   /** Steps between two pictures in images/. */
   sampleInterval: number;
+  /** Steps between two checkpoints, and between two looks at whether the generator is the best so far. */
+  checkpointInterval: number;
   /** Integer in [0, 2^53): the same seed gives the same run, bit for bit, on the same machine. */
   seed: number;
 }
@@ -64,6 +66,7 @@ export const DEFAULT_CONFIG: RunConfig = {
   batchSize: 64,
   epochs: 200,
   sampleInterval: 400,
+  checkpointInterval: 1000,
   seed: 0,
 };
 
@@ -92,7 +95,15 @@ export function runLength(config: RunConfig, count: number): RunLength {
 /** The most updates of D for one of G: more would be a mistake. */
 export const MAX_K = 1000;
 
-const COUNTS = ['imageSize', 'latentSize', 'batchSize', 'epochs', 'sampleInterval', 'k'] as const;
+const COUNTS = [
+  'imageSize',
+  'latentSize',
+  'batchSize',
+  'epochs',
+  'sampleInterval',
+  'checkpointInterval',
+  'k',
+] as const;
 
 /**
  * Checks what can be checked before the data is there.

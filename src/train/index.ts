@@ -2,6 +2,13 @@
 
 export { UserError } from '../system/user-error.js';
 export {
+  artifactFiles,
+  freshCheckpoint,
+  readArtifactFolder,
+  writeArtifactFolder,
+} from './artifact-folder.js';
+export type { GeneratorMeasure } from './best-generator.js';
+export {
   configGan,
   DEFAULT_CONFIG,
   type RunConfig,
@@ -17,14 +24,31 @@ export {
 } from './data/dataset.js';
 export { DATASETS, type DatasetEntry, type DatasetName, openDataset } from './data/index.js';
 export type { Engine, StepInputs, StepResult } from './engine.js';
+export { ENGINES, type EngineEntry, type EngineName, type EngineSettings, engineFactory } from './engines.js';
+export { loadTrainingApi } from './load-training-api.js';
 export { PRESETS, type Preset } from './presets.js';
+export { readRunCheckpoint, readStoredRun, type StoredRun } from './resume.js';
 export { type RunEvents, type RunOptions, type RunResult, train } from './run.js';
+export {
+  type BestScore,
+  decodeRunCheckpoint,
+  encodeRunCheckpoint,
+  type RunCheckpoint,
+  type RunRecord,
+} from './run-checkpoint.js';
 export { createSessionEngine, type SessionEngineOptions } from './session-engine.js';
 export {
   createTrainer,
   type EngineFactory,
+  type EngineRequest,
   type StepReport,
   type Trainer,
   type TrainerOptions,
+  type TrainingPoint,
 } from './trainer.js';
+export {
+  createTrainingApiEngine,
+  type TrainingApi,
+  type TrainingApiEngineOptions,
+} from './training-api-engine.js';
 export { type ScheduleName, UPDATE_SCHEDULES } from './update-schedules.js';

@@ -1,27 +1,38 @@
-/** A run's folder: config.json, metrics.jsonl, images/<batches_done>.png, samples.png and generator.onnx. */
+/**
+ * A run's folder: config.json, metrics.jsonl, images/<batches_done>.png, checkpoints/<step>/, samples.png and the
+ * generators, the last one and the best one.
+ */
 
 import {
-  appendFileSync,
+  closeSync,
   existsSync,
+  fsyncSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  writeSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { checkWritable, fileProblem, writeFileAtomically } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
+import { CheckpointStore } from './checkpoint-store.js';
 
 /** Names of the files of a run, relative to its folder. */
 export const RUN_FILES = {
   config: 'config.json',
   metrics: 'metrics.jsonl',
   generator: 'generator.onnx',
+  best: 'generator-best.onnx',
   samples: 'samples.png',
   images: 'images',
+  checkpoints: 'checkpoints',
 } as const;
+
+const FOLDERS: readonly string[] = [RUN_FILES.images, RUN_FILES.checkpoints];
 
 const PICTURE = /^\d+\.png$/;
 
@@ -36,13 +47,13 @@ function holdsRun(path: string): boolean {
 }
 
 /** Refuses links, and folders in the place of files: replacing those could reach what is not the run's. */
-function checkKinds(path: string): void {
+function checkKinds(flag: string, path: string): void {
   for (const name of Object.values(RUN_FILES)) {
     const found = lstatSync(join(path, name), { throwIfNoEntry: false });
     if (found === undefined) continue;
-    const isRight = name === RUN_FILES.images ? found.isDirectory() : found.isFile();
+    const isRight = FOLDERS.includes(name) ? found.isDirectory() : found.isFile();
     if (!isRight)
-      throw new UserError(`--out ${path}: its ${name} is not what a run leaves: choose another folder`);
+      throw new UserError(`${flag} ${path}: its ${name} is not what a run leaves: choose another folder`);
   }
 }
 
@@ -76,7 +87,7 @@ export function checkRunDirectory(path: string, force: boolean): void {
       `--out ${path} holds files that are not a run's (no config.json of gan-onnx): choose another folder`,
     );
   }
-  checkKinds(path);
+  checkKinds('--out', path);
 }
 
 /** Creates a folder and those above it (mkdir's own `recursive` never returns on file systems such as /proc). */
@@ -86,16 +97,45 @@ function makeFolder(path: string): void {
   mkdirSync(path);
 }
 
+/**
+ * Checks, without changing anything, that the folder of a run can be gone on with.
+ *
+ * @throws UserError when it holds no run, or something else in the place of a run's file
+ */
+export function checkResumable(path: string): void {
+  if (!holdsRun(path)) {
+    throw new UserError(
+      `--resume ${path} is not the folder of a run (no config.json of gan-onnx in it): expected what ` +
+        '`gan-onnx train --out` wrote',
+    );
+  }
+  checkKinds('--resume', path);
+}
+
+/** The steps of metrics.jsonl before `step`: its first lines, as long as each is the line of its own step. */
+function metricsBefore(text: string, step: number): string {
+  let end = 0;
+  for (let expected = 0; expected < step; expected++) {
+    const next = text.indexOf('\n', end);
+    if (next === -1 || !text.startsWith(`{"step":${expected},`, end)) break;
+    end = next + 1;
+  }
+  return text.slice(0, end);
+}
+
 /** Writes the files of one run. */
 export class RunDirectory {
   private pending: string[] = [];
   private lastFlush = performance.now();
+  readonly checkpoints: CheckpointStore;
 
-  private constructor(readonly path: string) {}
+  private constructor(readonly path: string) {
+    this.checkpoints = new CheckpointStore(this.file('checkpoints'));
+  }
 
   /**
-   * Creates the folder, or clears it of an earlier run's metrics and pictures (and of nothing else) when `force` is
-   * set; that run's generator stays until this one's takes its place.
+   * Creates the folder, or clears it of an earlier run's metrics, pictures and checkpoints (and of nothing else) when
+   * `force` is set; that run's generators stay until this one's take their place.
    *
    * @throws UserError as checkRunDirectory, or when the folder cannot be created
    */
@@ -108,6 +148,8 @@ export class RunDirectory {
         if (PICTURE.test(name)) rmSync(join(directory.file('images'), name));
       }
       rmSync(directory.file('metrics'), { force: true });
+      directory.checkpoints.create();
+      directory.checkpoints.clear();
     } catch (error) {
       throw new UserError(
         `--out ${path} cannot be written: the folder ${fileProblem(error)}: choose another path`,
@@ -116,12 +158,36 @@ export class RunDirectory {
     return directory;
   }
 
+  /**
+   * Opens the folder of a run to go on from a step: metrics are cut back to it and later checkpoints removed.
+   *
+   * @returns the folder, and how many lines metrics.jsonl still has: fewer than `step` when some were lost
+   * @throws UserError as checkResumable, or when something cannot be written
+   */
+  static reopen(path: string, step: number): { directory: RunDirectory; lines: number } {
+    checkResumable(path);
+    const directory = new RunDirectory(path);
+    try {
+      makeFolder(resolve(directory.file('images')));
+      directory.checkpoints.removeLeftovers();
+      directory.checkpoints.removeAfter(step);
+      const file = directory.file('metrics');
+      const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
+      const kept = metricsBefore(text, step);
+      if (kept.length !== text.length) writeFileAtomically(file, kept);
+      return { directory, lines: kept.split('\n').length - 1 };
+    } catch (error) {
+      if (error instanceof UserError) throw error;
+      throw new UserError(`--resume ${path} cannot be written: the folder ${fileProblem(error)}`);
+    }
+  }
+
   /** Full path of one of the run's files. */
   file(name: keyof typeof RUN_FILES): string {
     return join(this.path, RUN_FILES[name]);
   }
 
-  write(name: 'config' | 'generator' | 'samples', data: string | Uint8Array): void {
+  write(name: 'config' | 'generator' | 'best' | 'samples', data: string | Uint8Array): void {
     writeFileAtomically(this.file(name), data);
   }
 
@@ -132,20 +198,30 @@ export class RunDirectory {
     return path;
   }
 
-  /** Appends one line to metrics.jsonl; lines reach the disk at least once a second of training. */
+  /** Appends one line to metrics.jsonl; lines leave the process at least once a second of training. */
   appendMetrics(line: Readonly<Record<string, number>>): void {
     this.pending.push(JSON.stringify(line));
     if (performance.now() - this.lastFlush > 1000) this.flushMetrics();
   }
 
-  /** Brings all lines of metrics.jsonl to the disk. */
-  flushMetrics(): void {
+  /**
+   * Writes all lines of metrics.jsonl.
+   *
+   * @param toDisk whether to wait until the disk has them, so that a loss of power does not take them
+   */
+  flushMetrics(toDisk = false): void {
     this.lastFlush = performance.now();
-    if (this.pending.length === 0) return;
-    const text = `${this.pending.join('\n')}\n`;
+    if (this.pending.length === 0 && !toDisk) return;
+    const text = this.pending.map((line) => `${line}\n`).join('');
     this.pending = [];
     try {
-      appendFileSync(this.file('metrics'), text);
+      const file = openSync(this.file('metrics'), 'a');
+      try {
+        writeSync(file, text);
+        if (toDisk) fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
     } catch (error) {
       throw new UserError(`${this.file('metrics')} ${fileProblem(error)}: the run ends here`);
     }

@@ -1,26 +1,38 @@
 /** A whole run: data, loop, and what it leaves in its folder. */
 
-import { buildGeneratorModel, type Metric } from '../export/index.js';
-import { encodePng, InvalidModelError, imageGrid, loadGenerator } from '../infer/index.js';
-import { UserError } from '../system/user-error.js';
-import { configGan, type RunConfig, type RunLength, validateConfig } from './config.js';
-import type { DatasetDescription } from './data/dataset.js';
+import { resolve } from 'node:path';
+import type { Metric } from '../export/index.js';
+import { encodePng, imageGrid } from '../infer/index.js';
+import type { GeneratorMeasure } from './best-generator.js';
+import { type RunConfig, type RunLength, validateConfig } from './config.js';
+import type { Dataset, DatasetDescription } from './data/dataset.js';
 import { datasetEntry, openDataset } from './data/index.js';
+import { type EngineName, engineFactory } from './engines.js';
 import { checkMemory } from './memory.js';
-import { checkRunDirectory, RunDirectory } from './run-directory.js';
-import { createSessionEngine } from './session-engine.js';
+import { requireSameConfig, requireSameData } from './resume.js';
+import type { BestScore, RunCheckpoint } from './run-checkpoint.js';
+import { checkResumable, checkRunDirectory, RunDirectory } from './run-directory.js';
+import { diverged, RunKeeper } from './run-keeper.js';
 import { createTrainer, type StepReport, type Trainer } from './trainer.js';
 
 export interface RunOptions {
   config: RunConfig;
-  /** Folder to write to; must be empty or absent unless `force` is set. */
+  /** Folder to write to; must be empty or absent unless `force` or `resume` is set. */
   out: string;
   /** Replaces the files of an earlier run in `out`. */
   force?: boolean;
+  /** Goes on with the run in `out` from this checkpoint of it. */
+  resume?: RunCheckpoint;
   /** Folder of the dataset's files, for datasets made of files. */
   dataDir?: string;
+  /** What runs the steps; `session` by default. */
+  engine?: EngineName;
   /** Threads inside an operator; by default one for each physical core. */
   threads?: number;
+  /** Checkpoints to keep; 2 by default. */
+  keep?: number;
+  /** Judges generators, so that the best one is kept beside the last. */
+  measure?: GeneratorMeasure;
   /** Version of gan-onnx, written into the files. */
   version: string;
   /** Ends the run after the step in progress; what it learned is still written. */
@@ -32,9 +44,12 @@ export interface RunOptions {
 export interface RunEvents {
   /** Something slow begins: one line of text. */
   progress?(message: string): void;
-  start?(run: { length: RunLength; dataset: DatasetDescription; out: string }): void;
+  /** @param run.done steps that were done before, when the run was resumed */
+  start?(run: { length: RunLength; done: number; dataset: DatasetDescription; out: string }): void;
   step?(report: StepReport, ms: number): void;
   image?(path: string): void;
+  /** A generator was judged. */
+  score?(score: BestScore, isBest: boolean): void;
 }
 
 export interface RunResult {
@@ -46,14 +61,16 @@ export interface RunResult {
   generator: string;
   /** Path of a picture of 100 samples of it. */
   samples: string;
+  /** The best generator of the run, where one was judged. */
+  best?: BestScore & { path: string };
+  /** Folder of the last checkpoint. */
+  checkpoint: string;
 }
 
 /** Images in one of gan.py's pictures, and in a row of it. */
 const GRID_IMAGES = 25;
 const GRID_COLUMNS = 5;
-/** Images in samples.png, and in a row of it. */
-const SAMPLES = 100;
-const SAMPLE_COLUMNS = 10;
+const DEFAULT_KEEP = 2;
 
 /**
  * Trains a generator and writes its run folder. Nothing is written before everything that can be refused has been.
@@ -62,57 +79,109 @@ const SAMPLE_COLUMNS = 10;
  * reason when it is aborted before the first step
  */
 export async function train(options: RunOptions): Promise<RunResult> {
-  const { config, out, force = false, version, signal, on = {} } = options;
+  const { config, out, signal, version, resume, engine = 'session', on = {} } = options;
   validateConfig(config);
-  checkRunDirectory(out, force);
-  checkMemory(config, datasetEntry(config.dataset).count);
-  const dataset = await openDataset(config.dataset, {
-    imageSize: config.imageSize,
-    channels: config.channels,
-    ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
-    ...(on.progress === undefined ? {} : { onProgress: on.progress }),
-    ...(signal === undefined ? {} : { signal }),
-  });
-  checkMemory(config, dataset.description.count);
-  const { threads } = options;
+  checkPlace(options);
+  const settings = options.threads === undefined ? {} : { threads: options.threads };
+  const factory = engineFactory(engine, config.optimizer, settings);
+  const dataset = await openData(options);
+  if (resume !== undefined) requireSameData(out, resume, dataset.description);
   const trainer = await createTrainer({
     config,
     dataset,
     version,
-    engine: (engine) => createSessionEngine({ ...engine, ...(threads === undefined ? {} : { threads }) }),
+    engine: factory,
+    ...(resume === undefined ? {} : { start: resume }),
   });
   try {
     signal?.throwIfAborted();
-    const directory = RunDirectory.create(out, force);
-    directory.write('config', configJson(config, dataset.description, version));
-    on.start?.({ length: trainer.length, dataset: dataset.description, out });
-    const steps = await loop(trainer, directory, options);
-    await exportGenerator(trainer, directory, options, steps);
+    if (resume?.hasMoments === false) on.progress?.(forgottenMoments(resume));
+    const directory = openDirectory(options);
+    directory.write('config', configJson(options, dataset.description));
+    on.start?.({ length: trainer.length, done: trainer.done, dataset: dataset.description, out });
+    const keeper = new RunKeeper({
+      config,
+      trainer,
+      dataset,
+      directory,
+      engine,
+      version,
+      ...settings,
+      keep: options.keep ?? DEFAULT_KEEP,
+      ...(options.measure === undefined ? {} : { measure: options.measure }),
+      ...(resume?.record.best === undefined ? {} : { best: resume.record.best }),
+      ...(resume === undefined ? {} : { savedStep: resume.step }),
+      ...(on.score === undefined ? {} : { onScore: on.score }),
+    });
+    await loop(trainer, directory, keeper, options);
+    const interrupted = trainer.done < trainer.length.steps;
+    await keeper.finish(interrupted);
     return {
-      steps,
-      interrupted: steps < trainer.length.steps,
+      steps: trainer.done,
+      interrupted,
       generator: directory.file('generator'),
       samples: directory.file('samples'),
+      checkpoint: directory.checkpoints.folder(trainer.done),
+      ...(keeper.best === undefined ? {} : { best: { ...keeper.best, path: directory.file('best') } }),
     };
   } finally {
     await trainer.close();
   }
 }
 
-/** Steps, at least one, until the run's length or the signal; returns how many were done. */
+/** Refuses a folder that the run may not be written to, before anything slow begins. */
+function checkPlace({ config, out, force = false, resume }: RunOptions): void {
+  if (resume === undefined) {
+    checkRunDirectory(out, force);
+  } else {
+    checkResumable(out);
+    requireSameConfig(out, resume, config);
+  }
+}
+
+async function openData({ config, dataDir, signal, on = {} }: RunOptions): Promise<Dataset> {
+  checkMemory(config, datasetEntry(config.dataset).count);
+  const dataset = await openDataset(config.dataset, {
+    imageSize: config.imageSize,
+    channels: config.channels,
+    ...(dataDir === undefined ? {} : { dataDir }),
+    ...(on.progress === undefined ? {} : { onProgress: on.progress }),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  checkMemory(config, dataset.description.count);
+  return dataset;
+}
+
+function openDirectory({ out, force = false, resume, on = {} }: RunOptions): RunDirectory {
+  if (resume === undefined) return RunDirectory.create(out, force);
+  const { directory, lines } = RunDirectory.reopen(out, resume.step);
+  if (lines < resume.step) {
+    on.progress?.(
+      `${directory.file('metrics')} lacks the steps from ${lines} to ${resume.step - 1}; the run goes on without them`,
+    );
+  }
+  return directory;
+}
+
+function forgottenMoments({ step, record }: RunCheckpoint): string {
+  return (
+    `the checkpoint of step ${step} has no Adam moments, because engine ${record.engine} does not give them out: ` +
+    'Adam begins again from zero, so the next steps differ from those of a run that was never moved'
+  );
+}
+
+/** Steps until the run's length or the signal; at least one, unless all are done. */
 async function loop(
   trainer: Trainer,
   directory: RunDirectory,
+  keeper: RunKeeper,
   { config, signal, on = {} }: RunOptions,
-): Promise<number> {
-  let done = 0;
+): Promise<void> {
   try {
-    do {
-      const draws = done % config.sampleInterval === 0;
+    while (trainer.done < trainer.length.steps) {
       const began = performance.now();
-      const report = await trainer.step({ generated: draws });
+      const report = await trainer.step({ generated: trainer.done % config.sampleInterval === 0 });
       const ms = performance.now() - began;
-      done += 1;
       directory.appendMetrics(metricsLine(report, ms));
       requireFinite(report, directory);
       if (report.generated !== undefined) {
@@ -120,11 +189,13 @@ async function loop(
         on.image?.(path);
       }
       on.step?.(report, ms);
-    } while (done < trainer.length.steps && !signal?.aborted);
+      keeper.requireSaved();
+      if (trainer.done % config.checkpointInterval === 0) await keeper.atInterval();
+      if (signal?.aborted) return;
+    }
   } finally {
     directory.flushMetrics();
   }
-  return done;
 }
 
 function metricsLine({ step, epoch, metrics }: StepReport, ms: number): Record<string, number> {
@@ -135,13 +206,6 @@ function metricsLine({ step, epoch, metrics }: StepReport, ms: number): Record<s
 function requireFinite({ step, metrics }: StepReport, directory: RunDirectory): void {
   const bad = (Object.entries(metrics) as [Metric, number][]).find(([, value]) => !Number.isFinite(value));
   if (bad !== undefined) throw diverged(step, `${bad[0]} is ${bad[1]}`, directory);
-}
-
-function diverged(step: number, what: string, directory: RunDirectory): UserError {
-  return new UserError(
-    `step ${step}: ${what}, so training has diverged and no generator was written ` +
-      `(metrics and images so far are in ${directory.path}): try a smaller --lr`,
-  );
 }
 
 /** gan.py's picture: the first 25 images of the training batch, scaled by the smallest and largest value. */
@@ -159,35 +223,8 @@ async function writeGrid(
   return directory.writeImage(step, await encodePng(grid));
 }
 
-/** Writes generator.onnx, and samples.png drawn by that very file; neither when it draws no numbers. */
-async function exportGenerator(
-  trainer: Trainer,
-  directory: RunDirectory,
-  { config, version, threads }: RunOptions,
-  step: number,
-): Promise<void> {
-  const state = await trainer.readState();
-  // The losses of a step are those from before its update: the last update shows only here.
-  const bad = [...state].find(([, { data }]) => data.some((x: number) => !Number.isFinite(x)));
-  if (bad !== undefined) throw diverged(step, `${bad[0]} is not finite`, directory);
-  const bytes = buildGeneratorModel(configGan(config), state, {
-    dataset: config.dataset,
-    step,
-    version,
-  });
-  const generator = await loadGenerator(bytes, threads === undefined ? {} : { threads });
-  try {
-    const samples = await generator.sample({ count: SAMPLES, seed: config.seed });
-    directory.write('generator', bytes);
-    directory.write('samples', await encodePng(imageGrid(samples, { columns: SAMPLE_COLUMNS })));
-  } catch (error) {
-    if (error instanceof InvalidModelError) throw diverged(step, error.message, directory);
-    throw error;
-  } finally {
-    await generator.release();
-  }
-}
-
-function configJson(config: RunConfig, dataset: DatasetDescription, version: string): string {
-  return `${JSON.stringify({ version, ...config, data: dataset }, null, 2)}\n`;
+/** config.json: the settings, and what they were applied to. */
+function configJson({ config, version, dataDir }: RunOptions, data: DatasetDescription): string {
+  const place = dataDir === undefined ? {} : { dataDir: resolve(dataDir) };
+  return `${JSON.stringify({ version, ...config, data, ...place }, null, 2)}\n`;
 }

@@ -1,6 +1,18 @@
 /** The adversarial loop: one step is what the schedule says, run by the engine on freshly drawn batches and latents. */
 
-import { buildStepGraph, type GanState, initialState, type Metric, type StepGraph } from '../export/index.js';
+import {
+  buildStepGraph,
+  type GanSpec,
+  type GanState,
+  initialState,
+  type Metric,
+  type NetworkName,
+  type StepGraph,
+  type StepGraphName,
+  type StepGraphOptions,
+  stepName,
+  withFreshMoments,
+} from '../export/index.js';
 import {
   configGan,
   type RunConfig,
@@ -14,12 +26,27 @@ import type { Engine } from './engine.js';
 import { batchReader, drawNoise } from './feed.js';
 import { UPDATE_SCHEDULES } from './update-schedules.js';
 
-/** Makes an engine for the graphs of a run, starting from a state. */
-export type EngineFactory = (options: {
+/** What an engine is made from. */
+export interface EngineRequest {
+  /** Networks, loss and optimiser. */
+  options: StepGraphOptions;
+  /** The step graphs of the run, authored from them. */
   graphs: readonly StepGraph[];
   state: GanState;
+  /** [channels, height, width] */
   image: readonly [number, number, number];
-}) => Promise<Engine>;
+}
+
+/** Makes an engine that starts from a state. */
+export type EngineFactory = (request: EngineRequest) => Promise<Engine>;
+
+/** Where training stands: everything else follows from the configuration and the seed. */
+export interface TrainingPoint {
+  /** Steps done. */
+  step: number;
+  /** The state after them. Where it has no moments, the optimiser begins again with none. */
+  state: GanState;
+}
 
 export interface TrainerOptions {
   config: RunConfig;
@@ -28,7 +55,7 @@ export interface TrainerOptions {
   /** Version of gan-onnx, written into the step graphs. */
   version?: string;
   /** Where to start from; freshly initialised networks by default. */
-  state?: GanState;
+  start?: TrainingPoint;
 }
 
 export interface StepReport {
@@ -45,6 +72,8 @@ export interface StepReport {
 export interface Trainer {
   readonly length: RunLength;
   readonly graphs: readonly StepGraph[];
+  /** Steps done. */
+  readonly done: number;
   /** Runs the next step. */
   step(wants?: { generated: boolean }): Promise<StepReport>;
   /** A copy of the state as it stands. */
@@ -60,7 +89,7 @@ export async function createTrainer({
   dataset,
   engine,
   version,
-  state,
+  start,
 }: TrainerOptions): Promise<Trainer> {
   validateConfig(config);
   const { count } = dataset.description;
@@ -69,22 +98,27 @@ export async function createTrainer({
   const gan = configGan(config);
   const { optimizer, loss: generatorLoss, batchSize, seed } = config;
   const order = UPDATE_SCHEDULES[config.schedule](config.k);
-  const graphs = [...new Set(order)].map((name) =>
-    buildStepGraph(name, { gan, optimizer, generatorLoss, ...(version === undefined ? {} : { version }) }),
-  );
+  const state = startingState(gan, config, start?.state);
+  const options: StepGraphOptions = {
+    gan,
+    optimizer,
+    generatorLoss,
+    updatesBefore: forgottenUpdates(order, start?.step ?? 0, state),
+    ...(version === undefined ? {} : { version }),
+  };
+  const graphs = [...new Set(order)].map((name) => buildStepGraph(name, options));
   const byName = new Map(graphs.map((graph) => [graph.name, graph]));
   const length = runLength(config, count);
   const nextBatch = batchReader(dataset, batchSize, seed);
-  const running = await engine({
-    graphs,
-    image: gan.image,
-    state: state ?? initialState(gan, optimizer.kind, seed),
-  });
-  let step = 0;
+  const running = await engine({ options, graphs, image: gan.image, state });
+  let step = start?.step ?? 0;
 
   return {
     length,
     graphs,
+    get done() {
+      return step;
+    },
     async step(wants = { generated: false }) {
       let batch = step * length.batchesPerStep;
       const report: StepReport = {
@@ -110,4 +144,22 @@ export async function createTrainer({
     readState: () => running.readState(),
     close: () => running.close(),
   };
+}
+
+function startingState(gan: GanSpec, { optimizer, seed }: RunConfig, state?: GanState): GanState {
+  if (state === undefined) return initialState(gan, optimizer.kind, seed);
+  return withFreshMoments(gan.discriminator, optimizer, withFreshMoments(gan.generator, optimizer, state));
+}
+
+/** Updates that the networks had before their optimisers began to count. */
+function forgottenUpdates(
+  order: readonly StepGraphName[],
+  steps: number,
+  state: GanState,
+): Record<NetworkName, number> {
+  const forgotten = (network: NetworkName): number => {
+    const perStep = order.filter((graph) => graph === network || graph === 'joint').length;
+    return perStep * steps - state.get(stepName(network))!.data[0]!;
+  };
+  return { generator: forgotten('generator'), discriminator: forgotten('discriminator') };
 }

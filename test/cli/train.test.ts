@@ -25,7 +25,9 @@ describe('gan-onnx train', () => {
     expect(metrics(out).map(({ epoch }) => epoch)).toEqual([0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]);
     expect(readdirSync(join(out, 'images')).sort()).toEqual(['0.png', '10.png', '5.png']);
     expect(readdirSync(out).sort()).toEqual([
+      'checkpoints',
       'config.json',
+      'generator-best.onnx',
       'generator.onnx',
       'images',
       'metrics.jsonl',

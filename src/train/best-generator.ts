@@ -1,0 +1,42 @@
+/** Which generator was the best so far: a distance between its samples and the data, measured now and then. */
+
+import { type ImageStack, loadGenerator, type NodeLoadOptions } from '../infer/index.js';
+import { randomPermutation } from '../random/index.js';
+import type { Dataset } from './data/dataset.js';
+
+/** Images on each side of a comparison. */
+export const COMPARED_IMAGES = 512;
+
+/** A distance from samples to real images, both float32 [count, C, H, W] in [-1, 1]; smaller is better. */
+export type GeneratorMeasure = (samples: ImageStack, real: ImageStack) => number;
+
+/**
+ * The real images that generators are compared with: drawn once by the run's seed, float32 in [-1, 1]; 512, or as many
+ * as there are.
+ */
+export function referenceImages(dataset: Dataset, seed: number): ImageStack {
+  const { count, shape } = dataset.description;
+  const wanted = Math.min(COMPARED_IMAGES, count);
+  const order = randomPermutation(count, { seed, stream: 'shuffle', index: 0 }).subarray(0, wanted);
+  const bytes = new Uint8Array(wanted * shape[0] * shape[1] * shape[2]);
+  dataset.read(order, bytes);
+  return { count: wanted, shape, data: Float32Array.from(bytes, (byte) => byte / 127.5 - 1) };
+}
+
+/**
+ * The distance of a generator's first samples of a seed from the reference.
+ *
+ * @throws InvalidModelError when its images are not numbers
+ */
+export async function scoreGenerator(
+  model: Uint8Array,
+  reference: ImageStack,
+  { measure, seed, load }: { measure: GeneratorMeasure; seed: number; load: NodeLoadOptions },
+): Promise<number> {
+  const generator = await loadGenerator(model, load);
+  try {
+    return measure(await generator.sample({ count: reference.count, seed }), reference);
+  } finally {
+    await generator.release();
+  }
+}

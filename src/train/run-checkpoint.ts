@@ -1,0 +1,184 @@
+/** A run's checkpoint: the state of G and of D in ONNX Runtime's format, and in each file what the run must know. */
+
+import {
+  type CheckpointFile,
+  type CheckpointProperties,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  type GanSpec,
+  type GanState,
+  hasMoments,
+  InvalidCheckpointError,
+  type NetworkName,
+  networkCheckpoint,
+  networkStateOf,
+} from '../export/index.js';
+import type { CheckpointFiles } from './checkpoint-store.js';
+import { configGan, type RunConfig } from './config.js';
+import { configHash, parseConfig } from './config-file.js';
+import type { TrainingPoint } from './trainer.js';
+
+export const NETWORKS: readonly NetworkName[] = ['generator', 'discriminator'];
+
+/** The file of each network within a checkpoint. */
+export const CHECKPOINT_FILES: Readonly<Record<NetworkName, string>> = {
+  generator: 'generator.checkpoint',
+  discriminator: 'discriminator.checkpoint',
+};
+
+/** Score of the best generator so far and the steps it had; a smaller score is better. */
+export interface BestScore {
+  score: number;
+  step: number;
+}
+
+/** What a checkpoint holds beside the state. */
+export interface RunRecord {
+  config: RunConfig;
+  /** SHA-256 of the dataset's images. */
+  data: string;
+  /** Epoch in which the next step begins, from 0. */
+  epoch: number;
+  /** Number of the next batch of the run, from 0. */
+  batch: number;
+  /** Name of the engine that wrote it. */
+  engine: string;
+  /** Version of gan-onnx that wrote it. */
+  version: string;
+  best?: BestScore;
+}
+
+/** A point of a run to go on from. */
+export interface RunCheckpoint extends TrainingPoint {
+  record: RunRecord;
+  /** Whether the optimisers' moments of both networks are in it. */
+  hasMoments: boolean;
+}
+
+/** Whether the moments of both networks are in a state. */
+export function stateHasMoments(gan: GanSpec, { optimizer }: RunConfig, state: GanState): boolean {
+  return NETWORKS.every((network) => hasMoments(gan[network], optimizer, state));
+}
+
+function properties(checkpoint: RunCheckpoint): CheckpointProperties {
+  const { step, record } = checkpoint;
+  const { config, best } = record;
+  return {
+    integers: new Map([
+      ['step', step],
+      ['epoch', record.epoch],
+      ['batch', record.batch],
+      ['seed', config.seed],
+      ...(best === undefined ? [] : ([['best_step', best.step]] as const)),
+    ]),
+    floats: new Map(),
+    strings: new Map([
+      ['config', JSON.stringify(config)],
+      ['config_sha256', configHash(config)],
+      ['data_sha256', record.data],
+      ['engine', record.engine],
+      ['gan_onnx_version', record.version],
+      ['moments', checkpoint.hasMoments ? 'kept' : 'unknown'],
+      // As text: the format's own floats have 24 bits.
+      ...(best === undefined ? [] : ([['best_score', String(best.score)]] as const)),
+    ]),
+  };
+}
+
+/** The files of a checkpoint. */
+export function encodeRunCheckpoint(checkpoint: RunCheckpoint): CheckpointFiles {
+  const { config } = checkpoint.record;
+  const gan = configGan(config);
+  const described = properties(checkpoint);
+  return new Map(
+    NETWORKS.map((network) => [
+      CHECKPOINT_FILES[network],
+      encodeCheckpoint(networkCheckpoint(gan[network], config.optimizer, checkpoint.state, described)),
+    ]),
+  );
+}
+
+function integer({ integers }: CheckpointFile, name: string): number {
+  const value = integers.get(name);
+  if (value === undefined || value < 0) throw new InvalidCheckpointError(`it has no property ${name}`);
+  return value;
+}
+
+function text({ strings }: CheckpointFile, name: string): string {
+  const value = strings.get(name);
+  if (value === undefined) throw new InvalidCheckpointError(`it has no property ${name}`);
+  return value;
+}
+
+function bestScore(file: CheckpointFile): BestScore | undefined {
+  if (!file.strings.has('best_score')) return undefined;
+  const score = Number(text(file, 'best_score'));
+  if (!Number.isFinite(score)) throw new InvalidCheckpointError('its best_score is not a number');
+  return { score, step: integer(file, 'best_step') };
+}
+
+/** The configuration in a checkpoint, checked like one that a user wrote. */
+function configOf(file: CheckpointFile): RunConfig {
+  const config = parseConfig(text(file, 'config'));
+  if (config === undefined || configHash(config) !== text(file, 'config_sha256')) {
+    throw new InvalidCheckpointError('its configuration is damaged or of another version of gan-onnx');
+  }
+  return config;
+}
+
+/**
+ * Reads the files of a checkpoint.
+ *
+ * @throws InvalidCheckpointError, naming the file, when one is damaged or they do not belong together
+ */
+export function decodeRunCheckpoint(files: CheckpointFiles): RunCheckpoint {
+  const decoded = new Map(
+    NETWORKS.map((network) => {
+      const name = CHECKPOINT_FILES[network];
+      return [network, within(name, () => decodeCheckpoint(files.get(name) ?? new Uint8Array()))];
+    }),
+  );
+  const first = decoded.get('generator')!;
+  const config = within(CHECKPOINT_FILES.generator, () => configOf(first));
+  const gan = configGan(config);
+  const state: GanState = new Map();
+  for (const [network, file] of decoded) {
+    within(CHECKPOINT_FILES[network], () => {
+      if (
+        integer(file, 'step') !== integer(first, 'step') ||
+        text(file, 'config') !== text(first, 'config')
+      ) {
+        throw new InvalidCheckpointError(`it does not belong to ${CHECKPOINT_FILES.generator}`);
+      }
+      for (const [name, tensor] of networkStateOf(gan[network], config.optimizer, file))
+        state.set(name, tensor);
+    });
+  }
+  return within(CHECKPOINT_FILES.generator, () => {
+    const best = bestScore(first);
+    return {
+      step: integer(first, 'step'),
+      state,
+      hasMoments: stateHasMoments(gan, config, state),
+      record: {
+        config,
+        data: text(first, 'data_sha256'),
+        epoch: integer(first, 'epoch'),
+        batch: integer(first, 'batch'),
+        engine: text(first, 'engine'),
+        version: text(first, 'gan_onnx_version'),
+        ...(best === undefined ? {} : { best }),
+      },
+    };
+  });
+}
+
+/** Puts the file's name in front of what is wrong with it. */
+function within<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof InvalidCheckpointError)) throw error;
+    throw new InvalidCheckpointError(`${name}: ${error.message}`);
+  }
+}
