@@ -7,6 +7,7 @@ import {
   type GeneratorLoss,
   type OptimizerKind,
   type OptimizerSpec,
+  type Schedule,
 } from '../export/index.js';
 import { UserError } from '../system/user-error.js';
 import { ADAM, DEFAULT_CONFIG, type RunConfig } from '../train/config.js';
@@ -89,11 +90,15 @@ function optimizerSpec(flags: ConfigFlags, base: OptimizerSpec): OptimizerSpec {
   if (flags.b1 !== undefined || flags.b2 !== undefined) {
     throw new UserError('--b1 and --b2 belong to --optimizer adam; sgd has --momentum');
   }
-  const { lr = SGD_DEFAULTS.learningRate, momentum = SGD_DEFAULTS.momentum } = flags;
+  const rate = (value: number | undefined, inherited: Schedule | undefined, fallback: number): Schedule =>
+    value === undefined && inherited !== undefined
+      ? inherited
+      : { kind: 'constant', value: value ?? fallback };
+  const inherited = base.kind === 'sgd' ? base : undefined;
   return {
     kind: 'sgd',
-    learningRate: { kind: 'constant', value: lr },
-    momentum: { kind: 'constant', value: momentum },
+    learningRate: rate(flags.lr, inherited?.learningRate, SGD_DEFAULTS.learningRate),
+    momentum: rate(flags.momentum, inherited?.momentum, SGD_DEFAULTS.momentum),
   };
 }
 

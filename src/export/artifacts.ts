@@ -1,7 +1,8 @@
 /**
  * The models of ONNX Runtime's on-device-training API for G and for D: training, evaluation and optimiser model, from
- * the same layers, losses and gradients as the step graphs. A training model's inputs are what the host feeds, then
- * each parameter, a gradient buffer for each trained one, and `lazy_reset_grad`; the loss is its first output.
+ * the same layers, losses and gradients as the step graphs. A training model's inputs are what the host feeds, each
+ * parameter, a gradient buffer for each trained one, and `lazy_reset_grad`, told apart by their names; the loss is its
+ * first output.
  *
  * D's parameters reach G's models as one flat input, the way the API gives them out. Running statistics are
  * parameters without a gradient, which the training model itself overwrites in place.
@@ -43,7 +44,7 @@ export interface NetworkArtifacts {
   metrics: readonly Metric[];
 }
 
-/** One model under construction, whose inputs follow the training API's order. */
+/** One model under construction. */
 class ModelBuilder {
   readonly graph: Graph;
   readonly host: HostInputs;
@@ -68,7 +69,7 @@ class ModelBuilder {
     return new Map(specs.map(({ name, shape }, i) => [name, parts[i]!.reshape(shape)]));
   }
 
-  /** This network's own parameters by name, each an input; declared after all that the host feeds. */
+  /** This network's own parameters by name, each an input. */
   parameters(): Map<string, Value> {
     const specs = networkParameters(this.options.gan[this.network]);
     return new Map(specs.map(({ name, shape }) => [name, this.graph.input(name, 'float32', shape)]));

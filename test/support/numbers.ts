@@ -21,6 +21,13 @@ export function norm(values: ArrayLike<number>): number {
   return Math.sqrt(sum);
 }
 
+/** Whether two typed arrays hold the same bytes: what `toEqual` says too, but quickly. */
+export function sameBits(a: ArrayBufferView, b: ArrayBufferView): boolean {
+  const bytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView) =>
+    Buffer.from(buffer, byteOffset, byteLength);
+  return a.constructor === b.constructor && bytes(a).equals(bytes(b));
+}
+
 /** Largest difference between two arrays, in units of the largest magnitude of the second; NaN if any is. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>, floor = 0): number {
   if (actual.length !== expected.length) return Number.POSITIVE_INFINITY;
