@@ -34,9 +34,10 @@ export function trainingApiSupports({ kind }: OptimizerSpec): boolean {
 }
 
 /**
- * The model that updates a network's parameters: inputs `learning_rate` (unused: JavaScript cannot set it), `step`
- * int64 [1] counted from 1, and the four sequences. AdamW's mode 0 is torch.optim's arithmetic; without weight decay
- * that is torch.optim.Adam. It computes 1 - b^t in float32, which differs from torch by up to 6e-5 in the first steps.
+ * The model that updates a network's parameters: inputs `learning_rate` (unused, because JavaScript cannot set it; so
+ * the rate is in the graph, and Python's `set_learning_rate` changes nothing), `step` int64 [1] counted from 1, and the
+ * four sequences. AdamW's mode 0 is torch.optim's arithmetic; without weight decay that is torch.optim.Adam. It
+ * computes 1 - b^t in float32, which differs from torch by up to 6e-5 in the first steps.
  *
  * @throws RangeError for an optimiser without a kernel in the training API
  */

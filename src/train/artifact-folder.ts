@@ -9,6 +9,7 @@ import { dirname, join, resolve } from 'node:path';
 import {
   buildArtifacts,
   buildGeneratorModel,
+  decodeCheckpoint,
   InvalidCheckpointError,
   initialState,
   type StepGraphOptions,
@@ -20,9 +21,11 @@ import {
   CHECKPOINT_FILES,
   decodeRunCheckpoint,
   encodeRunCheckpoint,
+  generatorUpdates,
   NETWORKS,
   type RunCheckpoint,
 } from './run-checkpoint.js';
+import { forgottenUpdates, startingState } from './trainer.js';
 
 /** Files of each network, in a folder of its name. */
 const NETWORK_FILES = {
@@ -65,8 +68,11 @@ export function artifactFiles(checkpoint: RunCheckpoint, version: string): Map<s
     );
   }
   const gan = configGan(config);
-  const options: StepGraphOptions = { gan, optimizer, generatorLoss, version };
-  const checkpoints = encodeRunCheckpoint(checkpoint);
+  // Moments that are not known begin at zero, and with them the count of steps that corrects Adam's bias.
+  const state = startingState(gan, config, checkpoint.state);
+  const updatesBefore = forgottenUpdates(config, checkpoint.step, state);
+  const options: StepGraphOptions = { gan, optimizer, generatorLoss, version, updatesBefore };
+  const checkpoints = encodeRunCheckpoint({ ...checkpoint, state, hasMoments: true });
   const files = new Map<string, Uint8Array>();
   for (const network of NETWORKS) {
     const artifacts = buildArtifacts(network, options);
@@ -76,7 +82,7 @@ export function artifactFiles(checkpoint: RunCheckpoint, version: string): Map<s
     files.set(join(network, CHECKPOINT), checkpoints.get(CHECKPOINT_FILES[network])!);
   }
   const origin = { dataset: config.dataset, step: checkpoint.step, version };
-  return files.set(GENERATOR, buildGeneratorModel(gan, checkpoint.state, origin));
+  return files.set(GENERATOR, buildGeneratorModel(gan, state, origin));
 }
 
 /**
@@ -152,7 +158,10 @@ export async function readArtifactFolder(path: string): Promise<RunCheckpoint> {
     files.set(CHECKPOINT_FILES[network], await readBounded(file, 2 ** 31 - 1, 'a checkpoint file'));
   }
   try {
-    return decodeRunCheckpoint(files);
+    const checkpoint = decodeRunCheckpoint(files);
+    // Other builds count their updates and leave the run's own step as it was.
+    const step = generatorUpdates(decodeCheckpoint(files.get(CHECKPOINT_FILES.generator)!));
+    return { ...checkpoint, step };
   } catch (error) {
     if (!(error instanceof InvalidCheckpointError)) throw error;
     throw new UserError(`${path} cannot be used: ${error.message}`);

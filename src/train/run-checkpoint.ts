@@ -16,7 +16,7 @@ import {
 import type { CheckpointFiles } from './checkpoint-store.js';
 import { configGan, type RunConfig } from './config.js';
 import { configHash, parseConfig } from './config-file.js';
-import type { TrainingPoint } from './trainer.js';
+import { forgottenUpdates, type TrainingPoint } from './trainer.js';
 
 export const NETWORKS: readonly NetworkName[] = ['generator', 'discriminator'];
 
@@ -55,6 +55,9 @@ export interface RunCheckpoint extends TrainingPoint {
   hasMoments: boolean;
 }
 
+/** Name of the property with the updates that a network had before its optimiser began to count. */
+const UPDATES_BEFORE = 'updates_before';
+
 /** Whether the moments of both networks are in a state. */
 export function stateHasMoments(gan: GanSpec, { optimizer }: RunConfig, state: GanState): boolean {
   return NETWORKS.every((network) => hasMoments(gan[network], optimizer, state));
@@ -90,11 +93,14 @@ export function encodeRunCheckpoint(checkpoint: RunCheckpoint): CheckpointFiles 
   const { config } = checkpoint.record;
   const gan = configGan(config);
   const described = properties(checkpoint);
+  const before = forgottenUpdates(config, checkpoint.step, checkpoint.state);
   return new Map(
-    NETWORKS.map((network) => [
-      CHECKPOINT_FILES[network],
-      encodeCheckpoint(networkCheckpoint(gan[network], config.optimizer, checkpoint.state, described)),
-    ]),
+    NETWORKS.map((network) => {
+      const integers = new Map([...described.integers, [UPDATES_BEFORE, before[network]]]);
+      const own = { ...described, integers };
+      const file = networkCheckpoint(gan[network], config.optimizer, checkpoint.state, own);
+      return [CHECKPOINT_FILES[network], encodeCheckpoint(file)];
+    }),
   );
 }
 
@@ -124,6 +130,11 @@ function configOf(file: CheckpointFile): RunConfig {
     throw new InvalidCheckpointError('its configuration is damaged or of another version of gan-onnx');
   }
   return config;
+}
+
+/** Updates of G that a generator's checkpoint has seen, whoever made them. */
+export function generatorUpdates(file: CheckpointFile): number {
+  return (file.optimizer?.step ?? 0) + integer(file, UPDATES_BEFORE);
 }
 
 /**

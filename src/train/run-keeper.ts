@@ -37,6 +37,13 @@ export interface KeeperOptions {
 const SAMPLES = 100;
 const SAMPLE_COLUMNS = 10;
 
+/** Whether all elements are numbers. Written as a sum, for speed: 0 times NaN or infinity is NaN, and stays. */
+function allFinite(data: Float32Array | Int32Array): boolean {
+  let zero = 0;
+  for (let i = 0; i < data.length; i++) zero += data[i]! * 0;
+  return zero === 0;
+}
+
 /** The one line for training that went to infinity. */
 export function diverged(step: number, what: string, directory: RunDirectory): UserError {
   const last = directory.checkpoints.steps()[0];
@@ -96,7 +103,7 @@ export class RunKeeper {
     const { trainer, directory } = this.options;
     const state = await trainer.readState();
     for (const [name, { data }] of state) {
-      if (data.every((x: number) => Number.isFinite(x))) continue;
+      if (allFinite(data)) continue;
       throw diverged(trainer.done, `${name} is not finite`, directory);
     }
     return state;

@@ -8,7 +8,6 @@ import {
   type Metric,
   type NetworkName,
   type StepGraph,
-  type StepGraphName,
   type StepGraphOptions,
   stepName,
   withFreshMoments,
@@ -103,7 +102,7 @@ export async function createTrainer({
     gan,
     optimizer,
     generatorLoss,
-    updatesBefore: forgottenUpdates(order, start?.step ?? 0, state),
+    updatesBefore: forgottenUpdates(config, start?.step ?? 0, state),
     ...(version === undefined ? {} : { version }),
   };
   const graphs = [...new Set(order)].map((name) => buildStepGraph(name, options));
@@ -146,17 +145,19 @@ export async function createTrainer({
   };
 }
 
-function startingState(gan: GanSpec, { optimizer, seed }: RunConfig, state?: GanState): GanState {
+/** The state that training begins with: the given one, its optimisers begun anew where it has no moments. */
+export function startingState(gan: GanSpec, { optimizer, seed }: RunConfig, state?: GanState): GanState {
   if (state === undefined) return initialState(gan, optimizer.kind, seed);
   return withFreshMoments(gan.discriminator, optimizer, withFreshMoments(gan.generator, optimizer, state));
 }
 
-/** Updates that the networks had before their optimisers began to count. */
-function forgottenUpdates(
-  order: readonly StepGraphName[],
+/** Updates that the networks had in `steps` steps before their optimisers began to count. */
+export function forgottenUpdates(
+  { schedule, k }: RunConfig,
   steps: number,
   state: GanState,
 ): Record<NetworkName, number> {
+  const order = UPDATE_SCHEDULES[schedule](k);
   const forgotten = (network: NetworkName): number => {
     const perStep = order.filter((graph) => graph === network || graph === 'joint').length;
     return perStep * steps - state.get(stepName(network))!.data[0]!;

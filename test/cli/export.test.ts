@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFi
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { decodeCheckpoint } from '../../src/export/index.js';
+import { decodeCheckpoint, encodeCheckpoint } from '../../src/export/index.js';
 import { loadGenerator } from '../../src/infer/index.js';
 import { decodeModel } from '../../src/onnx/index.js';
 import { ganOnnx, smallRun, temporaryFolder } from '../support/cli.js';
@@ -93,11 +93,38 @@ describe('gan-onnx export', () => {
     expect([...optimizer!.states.values()][0]!.get('momentum0')!.data.some((x) => x !== 0)).toBe(true);
   });
 
-  it('reads artifacts that were trained on elsewhere', async () => {
+  it('reads artifacts that were trained on elsewhere, and counts the updates made there', async () => {
     const first = await exported(...SMALL);
+    for (const network of ['generator', 'discriminator']) {
+      const file = join(first, network, 'checkpoint');
+      const { optimizer, ...rest } = decodeCheckpoint(readFileSync(file));
+      writeFileSync(file, encodeCheckpoint({ ...rest, optimizer: { ...optimizer!, step: 5 } }));
+    }
     const second = await exported(first);
     const generator = await loadGenerator(join(second, 'generator.onnx'));
+    expect(generator.description.metadata.get('gan-onnx.step')).toBe('5');
     expect((await generator.sample({ count: 2 })).shape).toEqual([1, 8, 8]);
+    await generator.release();
+    const again = await loadGenerator(join(await exported(second), 'generator.onnx'));
+    expect(again.description.metadata.get('gan-onnx.step')).toBe('5');
+    await again.release();
+  });
+
+  it('begins Adam anew, moments and bias correction, where a run has lost its moments', async () => {
+    const run = join(temporaryFolder(), 'run');
+    const flags = ['--engine', 'training-api', '--max-steps', '9', '--out', run];
+    expect((await ganOnnx([...smallRun(), ...flags])).code).toBe(0);
+    const kept = decodeCheckpoint(readFileSync(join(run, 'checkpoints', '9', 'generator.checkpoint')));
+    expect([kept.optimizer!.step, kept.optimizer!.states.size]).toEqual([9, 0]);
+    const out = await exported(run);
+    const { optimizer, integers } = decodeCheckpoint(readFileSync(join(out, 'generator', 'checkpoint')));
+    expect(optimizer!.step).toBe(0);
+    expect(integers.get('updates_before')).toBe(9);
+    const moments = [...optimizer!.states.values()].flatMap((states) => [...states.values()]);
+    expect(moments.length).toBeGreaterThan(0);
+    expect(moments.every(({ data }) => data.every((x) => x === 0))).toBe(true);
+    const generator = await loadGenerator(join(out, 'generator.onnx'));
+    expect(generator.description.metadata.get('gan-onnx.step')).toBe('9');
     await generator.release();
   });
 

@@ -1,83 +1,74 @@
 /**
- * Has tools that this project did not write judge its files: onnx's checker and Python's onnxruntime load every step
- * graph and a generator, and Python's samples are compared with ours.
+ * Has tools that this project did not write judge its files. onnx's checker and Python's onnxruntime load every step graph
+ * and a generator of every network pair, and Python's samples are compared with ours; Microsoft's own training API in
+ * Python trains the artifacts, and the outcome is compared with our engines'.
  *
- *   npm run conformance [-- generator.onnx]
+ *   npm run conformance [-- [--log last-run.log] [generator.onnx...]]
  *
- * PYTHON names an interpreter with numpy, onnx and onnxruntime (default: python3).
+ * PYTHON names an interpreter with numpy, onnx and onnxruntime (default: python3), PYTHON_TRAINING one with
+ * onnxruntime-training 1.19.2 and torch, which its import needs; the part that needs it is not run where there is none.
  */
 
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import {
-  buildGeneratorModel,
-  buildStepGraph,
-  GANS,
-  GENERATOR_LOSSES,
-  initialState,
-} from '../../dist/export/index.js';
+import { parseArgs } from 'node:util';
+import { checkModels } from './check-models.mjs';
+import { checkTraining } from './check-training.mjs';
+import { pythonVersions } from './programs.mjs';
+import { Report } from './report.mjs';
 
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const python = process.env.PYTHON ?? 'python3';
-const CHECK = here('check_onnx.py');
-const MAIN = here('../../dist/cli/main.js');
+const { values: flags, positionals: generators } = parseArgs({
+  options: { log: { type: 'string' } },
+  allowPositionals: true,
+});
+const { PYTHON: python = 'python3', PYTHON_TRAINING: trainingPython = '' } = process.env;
 
-const constant = (value) => ({ kind: 'constant', value });
-const OPTIMIZERS = {
-  adam: { kind: 'adam', learningRate: constant(2e-4), b1: 0.5, b2: 0.999, eps: 1e-8 },
-  sgd: {
-    kind: 'sgd',
-    learningRate: { kind: 'exponential', initial: 0.1, factor: 1 / 1.000004, minimum: 1e-6 },
-    momentum: { kind: 'linear', from: 0.5, to: 0.7, steps: 1000 },
-  },
-};
+function packageVersion(name) {
+  const path = new URL(`../../node_modules/${name}/package.json`, import.meta.url);
+  return existsSync(path) ? `${name} ${JSON.parse(readFileSync(path, 'utf8')).version}` : `no ${name}`;
+}
 
-if (spawnSync(python, ['-c', 'import numpy, onnx, onnxruntime']).status !== 0) {
+/** Date, command and versions, without a path of this machine. */
+function describeRun(report, judges, trainer) {
+  const interpreters = trainer === undefined ? ['PYTHON'] : ['PYTHON', 'PYTHON_TRAINING'];
+  const environment = interpreters.map((name) => `${name}=<python>`);
+  const npmPackages = ['onnxruntime-node', 'onnxruntime-training'].map(packageVersion);
+  report.say(new Date().toISOString().slice(0, 10));
+  report.say([...environment, 'npm run conformance --', ...process.argv.slice(2)].join(' '));
+  report.say(`npm: Node ${process.versions.node}, ${npmPackages.join(', ')}`);
+  report.say(`PYTHON: ${judges}`);
+  if (trainer !== undefined) report.say(`PYTHON_TRAINING: ${trainer}`);
+}
+
+const JUDGES = ['numpy', 'onnx', 'onnxruntime'];
+const judges = pythonVersions(python, JUDGES, JUDGES);
+if (judges === undefined) {
   console.error(`${python} lacks numpy, onnx or onnxruntime: set PYTHON to an interpreter that has them`);
   process.exit(1);
 }
+const trainer =
+  trainingPython === ''
+    ? undefined
+    : pythonVersions(
+        trainingPython,
+        ['onnxruntime.training.api'],
+        ['numpy', 'onnxruntime-training', 'torch'],
+      );
 const folder = mkdtempSync(join(tmpdir(), 'gan-onnx-conformance-'));
+const report = new Report(folder);
 try {
-  for (const [name, makeGan] of Object.entries(GANS)) {
-    const gan = makeGan({ image: [1, 28, 28], latentSize: 100 });
-    for (const [kind, optimizer] of Object.entries(OPTIMIZERS)) {
-      for (const generatorLoss of Object.keys(GENERATOR_LOSSES)) {
-        for (const graph of ['joint', 'discriminator', 'generator']) {
-          const { bytes } = buildStepGraph(graph, { gan, optimizer, generatorLoss });
-          writeFileSync(join(folder, `${name}-${kind}-${generatorLoss}-${graph}.onnx`), bytes);
-        }
-      }
-    }
-    const origin = { dataset: 'none', step: 0, version: '0' };
-    const state = initialState(gan, 'adam', 1);
-    writeFileSync(join(folder, `${name}-generator.onnx`), buildGeneratorModel(gan, state, origin));
+  describeRun(report, judges, trainer);
+  const context = { report, folder, python, ...(trainer === undefined ? {} : { trainingPython }) };
+  await checkModels(context, generators);
+  await checkTraining(context);
+  if (trainer === undefined) {
+    const why =
+      trainingPython === '' ? 'is not set' : 'names no interpreter with onnxruntime-training and torch';
+    report.say(`NOT RUN training in Python: PYTHON_TRAINING ${why}`);
   }
-  execFileSync(python, [CHECK, folder], { stdio: 'inherit' });
-  const generators = Object.keys(GANS).map((name) => join(folder, `${name}-generator.onnx`));
-  for (const generator of [...generators, ...process.argv.slice(2)]) {
-    const [samples, latents] = [join(folder, 'samples.npy'), join(folder, 'latents.npy')];
-    const flags = [
-      '--count',
-      '100',
-      '--seed',
-      '7',
-      '--format',
-      'npy',
-      '--out',
-      samples,
-      '--latents',
-      latents,
-    ];
-    execFileSync(process.execPath, [MAIN, 'sample', generator, ...flags, '--force'], { stdio: 'ignore' });
-    execFileSync(python, [CHECK, '--samples', generator, samples, latents, '--tolerance', '1e-5'], {
-      stdio: 'inherit',
-    });
-  }
-} catch {
-  process.exitCode = 1;
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
+if (flags.log !== undefined) writeFileSync(flags.log, report.text);
+process.exitCode = report.failed ? 1 : 0;
