@@ -3,9 +3,8 @@
  * under a temporary name, flushed, and renamed once, so that whatever ends the process leaves the last good one.
  */
 
-import { createHash } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, type Stats } from 'node:fs';
-import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileProblem, readBounded } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
@@ -20,8 +19,22 @@ const LEFTOVER = /^\.\d+\.\d+\.(new|old)$/;
 /** More bytes than flatbuffers can hold. */
 const MAX_BYTES = 2 ** 31 - 1;
 
-function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+/** SHA-256 in hex; computed outside the main thread, which goes on training. */
+async function sha256(bytes: Uint8Array): Promise<string> {
+  return Buffer.from(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>)).toString('hex');
+}
+
+/** Writes a new file and brings it to the disk. Few and large requests: between two of them training does a step. */
+async function writeFlushed(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, 'wx');
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      done += (await file.write(bytes, done, bytes.length - done)).bytesWritten;
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Brings a folder's entries to the disk. */
@@ -79,9 +92,10 @@ export class CheckpointStore {
       await mkdir(this.path, { recursive: true });
       await rm(temporary, { recursive: true, force: true });
       await mkdir(temporary);
-      for (const [name, bytes] of files) await writeFile(join(temporary, name), bytes, { flush: true });
-      const sums = [...files].map(([name, bytes]) => `${sha256(bytes)}  ${name}\n`).join('');
-      await writeFile(join(temporary, SUMS), sums, { flush: true });
+      for (const [name, bytes] of files) await writeFlushed(join(temporary, name), bytes);
+      const sums: string[] = [];
+      for (const [name, bytes] of files) sums.push(`${await sha256(bytes)}  ${name}\n`);
+      await writeFlushed(join(temporary, SUMS), new TextEncoder().encode(sums.join('')));
       await flushFolder(temporary);
       const replaced = this.moveAside(step);
       await rename(temporary, this.folder(step));
@@ -111,7 +125,7 @@ export class CheckpointStore {
     const files = new Map<string, Uint8Array>();
     for (const name of names) {
       const bytes = await this.readFile(step, name, MAX_BYTES);
-      const found = sha256(bytes);
+      const found = await sha256(bytes);
       if (found !== sums.get(name)) {
         throw new UserError(
           `${join(folder, name)} is damaged (SHA-256 ${found.slice(0, 12)}..., expected ${sums.get(name)!.slice(0, 12)}...)`,

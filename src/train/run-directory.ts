@@ -4,22 +4,20 @@
  */
 
 import {
-  closeSync,
+  appendFileSync,
   existsSync,
-  fsyncSync,
   lstatSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
-  writeSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { checkWritable, fileProblem, writeFileAtomically } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
-import { CheckpointStore } from './checkpoint-store.js';
+import { type CheckpointFiles, CheckpointStore } from './checkpoint-store.js';
 
 /** Names of the files of a run, relative to its folder. */
 export const RUN_FILES = {
@@ -204,26 +202,37 @@ export class RunDirectory {
     if (performance.now() - this.lastFlush > 1000) this.flushMetrics();
   }
 
-  /**
-   * Writes all lines of metrics.jsonl.
-   *
-   * @param toDisk whether to wait until the disk has them, so that a loss of power does not take them
-   */
-  flushMetrics(toDisk = false): void {
+  /** Writes all lines of metrics.jsonl. */
+  flushMetrics(): void {
     this.lastFlush = performance.now();
-    if (this.pending.length === 0 && !toDisk) return;
-    const text = this.pending.map((line) => `${line}\n`).join('');
+    if (this.pending.length === 0) return;
+    const text = `${this.pending.join('\n')}\n`;
     this.pending = [];
     try {
-      const file = openSync(this.file('metrics'), 'a');
-      try {
-        writeSync(file, text);
-        if (toDisk) fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
+      appendFileSync(this.file('metrics'), text);
     } catch (error) {
-      throw new UserError(`${this.file('metrics')} ${fileProblem(error)}: the run ends here`);
+      throw this.metricsProblem(error);
     }
+  }
+
+  /**
+   * Brings the metrics so far to the disk, and then a checkpoint. The caller may go on meanwhile, but must not change
+   * `files`.
+   *
+   * @throws UserError when something cannot be written; earlier checkpoints are intact then
+   */
+  async saveCheckpoint(step: number, files: CheckpointFiles, keep: number): Promise<void> {
+    this.flushMetrics();
+    try {
+      const metrics = await open(this.file('metrics'), 'a');
+      await metrics.sync().finally(() => metrics.close());
+    } catch (error) {
+      throw this.metricsProblem(error);
+    }
+    await this.checkpoints.save(step, files, keep);
+  }
+
+  private metricsProblem(error: unknown): UserError {
+    return new UserError(`${this.file('metrics')} ${fileProblem(error)}: the run ends here`);
   }
 }

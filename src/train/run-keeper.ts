@@ -149,7 +149,6 @@ export class RunKeeper {
     this.savedStep = step;
     const { batchesPerStep, batchesPerEpoch } = trainer.length;
     const batch = step * batchesPerStep;
-    directory.flushMetrics(true);
     const files = encodeRunCheckpoint({
       step,
       state,
@@ -164,7 +163,7 @@ export class RunKeeper {
         ...(this.best === undefined ? {} : { best: this.best }),
       },
     });
-    this.saving = directory.checkpoints.save(step, files, keep).catch((error: unknown) => {
+    this.saving = directory.saveCheckpoint(step, files, keep).catch((error: unknown) => {
       this.failure = error;
     });
   }
