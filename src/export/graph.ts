@@ -87,12 +87,15 @@ export class Graph {
     return operand;
   }
 
-  /** What a symbolic dimension stands for in a run, of a given type; shape [1]. */
+  /**
+   * What a symbolic dimension stands for in a run, of a given type; shape []. Counted rather than cast from Shape, whose
+   * result GPU providers keep on the CPU. Exact up to 2^24 in float32.
+   */
   sizeOf(symbol: string, dtype: DType): Value {
-    return this.dimension(symbol).cast(dtype);
+    return this.ones(symbol, dtype).sum();
   }
 
-  /** The same as int64, read off the first value that has the dimension. */
+  /** The same as int64 [1], read off the first value that has the dimension. */
   private dimension(symbol: string): Value {
     for (const value of this.values.values()) {
       const axis = value.shape.indexOf(symbol);

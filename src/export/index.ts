@@ -15,6 +15,7 @@ export {
   encodeCheckpoint,
   InvalidCheckpointError,
 } from './checkpoint-file.js';
+export { buildCopyGraph, copyName } from './copy-graph.js';
 export { GANS, type GanName, type GanSize } from './gans.js';
 export { buildGeneratorModel, type GeneratorOrigin, generatorMetadata } from './generator-model.js';
 export { gradients, vectorJacobian } from './gradients.js';
@@ -62,6 +63,8 @@ export {
 } from './state.js';
 export {
   buildStepGraph,
+  GRAPH_TARGETS,
+  type GraphTarget,
   type Metric,
   type StepGraph,
   type StepGraphName,

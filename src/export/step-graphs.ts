@@ -43,6 +43,20 @@ export interface StepGraph {
   generated: string;
 }
 
+/** What step graphs are authored for. */
+export interface GraphTarget {
+  /** Whether the engine may write state over its old value: the writers of large tensors then wait for the readers. */
+  inPlace: boolean;
+  /** The most tensors that one node may join or split into. */
+  maxJoined: number;
+}
+
+export const GRAPH_TARGETS = {
+  cpu: { inPlace: true, maxJoined: Number.POSITIVE_INFINITY },
+  /** A shader may bind 8 buffers, by WebGPU's guaranteed limit. */
+  webgpu: { inPlace: false, maxJoined: 7 },
+} as const satisfies Record<string, GraphTarget>;
+
 export interface StepGraphOptions {
   gan: GanSpec;
   optimizer: OptimizerSpec;
@@ -54,6 +68,8 @@ export interface StepGraphOptions {
    * steps began again at 0: learning-rate schedules go on from there. 0 by default.
    */
   updatesBefore?: Partial<Record<NetworkName, number>>;
+  /** `GRAPH_TARGETS.cpu` by default. */
+  target?: GraphTarget;
 }
 
 /** One graph under construction: inputs are declared when first asked for. */
@@ -104,7 +120,8 @@ class StepBuilder {
     const slotNames = optimizerSlots(optimizer.kind);
     const current = parameters.map((name) => state.get(name)!);
     const slots = parameters.map((name) => slotNames.map((slot) => state.get(`${name}.${slot}`)!));
-    const updated = updateAll(update, current, gradients(loss, current, gradientScale), slots);
+    const target = this.options.target ?? GRAPH_TARGETS.cpu;
+    const updated = updateAll(update, current, gradients(loss, current, gradientScale), slots, target);
     const next = new Map<string, Value>(running);
     next.set(stepName(network), step.add(1));
     for (const [i, name] of parameters.entries()) {
@@ -132,7 +149,10 @@ class StepBuilder {
     const { name, reads, writes, metrics, options } = this;
     const { takesBatch, noise } = this.host;
     const description = `gan-onnx ${name} training step of ${this.gan.name}`;
-    const shared = [...this.next].filter(([, pair]) => this.graph.mayShareMemory(pair.current, pair.next));
+    const { inPlace } = options.target ?? GRAPH_TARGETS.cpu;
+    const shared = [...this.next].filter(
+      ([, pair]) => inPlace && this.graph.mayShareMemory(pair.current, pair.next),
+    );
     const bytes = this.graph.toBytes({
       description,
       ...(options.version === undefined ? {} : { version: options.version }),
@@ -155,7 +175,7 @@ class StepBuilder {
 const SMALL = 2 ** 14;
 
 /**
- * Updates all parameters of a network: large ones one by one, small ones (biases and the like) joined into one vector,
+ * Updates all parameters of a network: large ones one by one, small ones (biases and the like) joined into vectors,
  * because a pass over a few hundred numbers costs a node's overhead and little else.
  */
 function updateAll(
@@ -163,40 +183,55 @@ function updateAll(
   parameters: readonly Value[],
   scaled: readonly Value[],
   slots: readonly (readonly Value[])[],
+  { inPlace, maxJoined }: GraphTarget,
 ): ParameterUpdate[] {
-  const sizes = parameters.map(({ shape }) => (shape as readonly number[]).reduce((a, b) => a * b, 1));
-  const small = sizes.flatMap((size, i) => (size <= SMALL ? [i] : []));
+  const small = parameters.flatMap((parameter, i) => (sizeOf(parameter) <= SMALL ? [i] : []));
   const result = parameters.map((parameter, i) => {
     if (small.includes(i)) return undefined;
     // Once all who read the old value are done, the new one may be written in its place.
-    const zero = parameter.graph.zeroAfterReaders(parameter, [scaled[i]!]);
+    const zero = inPlace ? parameter.graph.zeroAfterReaders(parameter, [scaled[i]!]) : undefined;
     return update(parameter, scaled[i]!, slots[i]!, zero);
   });
-  if (small.length > 0) {
-    const join = (pick: (i: number) => Value): Value =>
-      parameters[0]!.graph.concat(
-        small.map((i) => pick(i).reshape([sizes[i]!])),
-        0,
-      );
-    const joined = update(
-      join((i) => parameters[i]!),
-      join((i) => scaled[i]!),
-      slots[small[0]!]!.map((_, s) => join((i) => slots[i]![s]!)),
-    );
-    const parts = (value: Value): Value[] =>
-      value
-        .split(
-          0,
-          small.map((i) => sizes[i]!),
-        )
-        .map((part, k) => part.reshape(parameters[small[k]!]!.shape));
-    const ofParameter = parts(joined.parameter);
-    const ofSlots = joined.slots.map(parts);
-    for (const [k, i] of small.entries()) {
-      result[i] = { parameter: ofParameter[k]!, slots: ofSlots.map((values) => values[k]!) };
-    }
+  for (let first = 0; first < small.length; first += maxJoined) {
+    const group = small.slice(first, first + maxJoined);
+    const pick = <T>(values: readonly T[]): T[] => group.map((i) => values[i]!);
+    const updated = updateJoined(update, pick(parameters), pick(scaled), pick(slots));
+    for (const [k, i] of group.entries()) result[i] = updated[k]!;
   }
   return result as ParameterUpdate[];
+}
+
+function sizeOf({ shape }: Value): number {
+  return (shape as readonly number[]).reduce((a, b) => a * b, 1);
+}
+
+/** Updates parameters as one vector. */
+function updateJoined(
+  update: UpdateRule,
+  parameters: readonly Value[],
+  scaled: readonly Value[],
+  slots: readonly (readonly Value[])[],
+): ParameterUpdate[] {
+  const { graph } = parameters[0]!;
+  const sizes = parameters.map(sizeOf);
+  const join = (values: readonly Value[]): Value =>
+    graph.concat(
+      values.map((value, i) => value.reshape([sizes[i]!])),
+      0,
+    );
+  const part = (value: Value): Value[] =>
+    value.split(0, sizes).map((piece, i) => piece.reshape(parameters[i]!.shape));
+  const joined = update(
+    join(parameters),
+    join(scaled),
+    slots[0]!.map((_, s) => join(slots.map((ofParameter) => ofParameter[s]!))),
+  );
+  const ofParameter = part(joined.parameter);
+  const ofSlots = joined.slots.map(part);
+  return parameters.map((_, i) => ({
+    parameter: ofParameter[i]!,
+    slots: ofSlots.map((pieces) => pieces[i]!),
+  }));
 }
 
 function jointStep(options: StepGraphOptions): StepGraph {

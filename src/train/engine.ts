@@ -15,7 +15,16 @@ export interface StepInputs {
   noise: Readonly<Record<string, Float32Array | Uint8Array>>;
 }
 
+/** What a run brings back beside the new state. */
+export interface Wants {
+  /** G's batch. */
+  generated: boolean;
+  /** Losses and the like; true by default. Without them a GPU need not be waited for. */
+  metrics?: boolean;
+}
+
 export interface StepResult {
+  /** Empty when they were not asked for. */
   metrics: Partial<Record<Metric, number>>;
   /** G's batch from before the update, float32 [batchSize, C, H, W] in [-1, 1]; when asked for. */
   generated?: Float32Array;
@@ -23,7 +32,7 @@ export interface StepResult {
 
 export interface Engine {
   /** Runs one step graph and moves the state to its next value. */
-  run(graph: StepGraphName, inputs: StepInputs, wants?: { generated: boolean }): Promise<StepResult>;
+  run(graph: StepGraphName, inputs: StepInputs, wants?: Wants): Promise<StepResult>;
   /** A copy of the state as it stands. */
   readState(): Promise<GanState>;
   /** Frees what the engine holds. */
