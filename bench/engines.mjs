@@ -6,7 +6,7 @@
  */
 
 import { parseArgs } from 'node:util';
-import { createTrainer, DEFAULT_CONFIG, ENGINES, engineFactory, openDataset } from '../dist/train/index.js';
+import { chooseEngine, createTrainer, DEFAULT_CONFIG, ENGINES, openDataset } from '../dist/train/index.js';
 
 const { values } = parseArgs({
   options: {
@@ -27,8 +27,8 @@ const dataset = await openDataset('digits', { imageSize: 28, channels: 1 });
 const config = { ...DEFAULT_CONFIG, batchSize };
 const sides = [];
 for (const [name, { description }] of Object.entries(ENGINES)) {
-  const engine = engineFactory(name, config.optimizer, { threads });
-  const trainer = await createTrainer({ config, dataset, engine });
+  const { create, target } = chooseEngine(name, config.optimizer, { threads });
+  const trainer = await createTrainer({ config, dataset, engine: create, target });
   for (let i = 0; i < WARMUP; i++) await trainer.step();
   sides.push({ name, description, trainer, rounds: [] });
 }

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { UserError } from '../system/user-error.js';
 import { acceptUnderscores } from './arguments.js';
+import { doctorCommand } from './doctor.js';
 import { exportCommand } from './export.js';
 import { InterruptedError } from './interrupt.js';
 import { sampleCommand } from './sample.js';
@@ -39,7 +40,12 @@ const program = new Command('gan-onnx')
   .version(version)
   .showHelpAfterError('(gan-onnx --help lists what there is)')
   .exitOverride();
-for (const command of [trainCommand(version), exportCommand(version), sampleCommand()]) {
+for (const command of [
+  trainCommand(version),
+  exportCommand(version),
+  sampleCommand(),
+  doctorCommand(version),
+]) {
   program.addCommand(command.copyInheritedSettings(program));
 }
 

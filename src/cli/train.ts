@@ -7,6 +7,8 @@ import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from '../train/best-generator.js';
 import { MAX_K } from '../train/config.js';
 import { DATASETS } from '../train/data/index.js';
+import { fastestDevice } from '../train/device-probe.js';
+import { DEVICES, type DeviceName } from '../train/devices.js';
 import { ENGINES, type EngineName } from '../train/engines.js';
 import { readRunCheckpoint, readStoredRun } from '../train/resume.js';
 import { type RunOptions, type RunResult, train } from '../train/run.js';
@@ -31,6 +33,8 @@ interface TrainFlags extends ConfigFlags {
   resume?: string;
   resumeStep?: number;
   engine?: EngineName;
+  device?: DeviceName | 'auto';
+  logInterval?: number;
   keep?: number;
   nCpu?: number;
   threads?: number;
@@ -67,6 +71,15 @@ function options(): Option[] {
     integerOption('--checkpoint-interval <steps>', 'steps between two checkpoints (default: 1000)', positive),
     integerOption('--keep <n>', 'checkpoints to keep (default: 2)', positive),
     choiceOption('--engine <name>', 'what runs the steps: session (default) or training-api (WASM)', ENGINES),
+    choiceOption('--device <name>', 'where steps run: cpu (default), webgpu or auto, the fastest', {
+      ...DEVICES,
+      auto: true,
+    }),
+    integerOption(
+      '--log-interval <steps>',
+      'steps between two lines of metrics (default: 1; 10 on a GPU, which each line makes wait)',
+      positive,
+    ),
     integerOption('--threads <n>', 'threads inside an operator (default: one per physical core)', {
       min: 1,
       max: 256,
@@ -109,6 +122,19 @@ async function runPlace(
   return { config, out: flags.resume, resume, ...defined({ dataDir: flags.dataDir ?? stored.dataDir }) };
 }
 
+/** The device to train on; the fastest for this run when it is left to us. */
+async function runDevice(
+  { device, threads }: TrainFlags,
+  config: RunOptions['config'],
+  say: (message: string) => void,
+): Promise<DeviceName | undefined> {
+  if (device !== 'auto') return device;
+  say('trying which device is the fastest');
+  const choice = await fastestDevice(config, threads);
+  say(`training on ${choice.device}: ${choice.reason}`);
+  return choice.device;
+}
+
 /** Runs the training with progress on stderr. */
 async function trainWithProgress(
   flags: TrainFlags,
@@ -125,12 +151,19 @@ async function trainWithProgress(
   try {
     return await interruptible(
       async (signal) => {
+        const device = await runDevice(flags, config, say);
         const result = await train({
           ...place,
           version,
           signal,
           measure,
-          ...defined({ engine: flags.engine, threads: flags.threads, keep: flags.keep }),
+          ...defined({
+            engine: flags.engine,
+            device,
+            threads: flags.threads,
+            keep: flags.keep,
+            logInterval: flags.logInterval,
+          }),
           on: {
             progress: say,
             start({ length, done, dataset }) {
@@ -144,6 +177,7 @@ async function trainWithProgress(
             step(report, stepMs) {
               // A running mean over about 50 steps.
               ms = ms === 0 ? stepMs : ms + (stepMs - ms) / 50;
+              if (report.metrics === undefined) return;
               const { d_loss, g_loss, d_real, d_fake } = report.metrics;
               progress?.update(
                 report.step + 1,

@@ -1,21 +1,29 @@
 /** The table of engines. A new one is an entry here and touches nothing else. */
 
-import { type OptimizerSpec, trainingApiSupports } from '../export/index.js';
+import { type GraphTarget, type OptimizerSpec, trainingApiSupports } from '../export/index.js';
 import { UserError } from '../system/user-error.js';
+import {
+  createOnDevice,
+  DEVICES,
+  type DeviceEntry,
+  type DeviceName,
+  type DeviceSettings,
+} from './devices.js';
 import type { Engine } from './engine.js';
 import { loadTrainingApi } from './load-training-api.js';
-import { createSessionEngine } from './session-engine.js';
 import type { EngineFactory, EngineRequest } from './trainer.js';
 import { createTrainingApiEngine } from './training-api-engine.js';
 
-export interface EngineSettings {
-  /** Threads inside an operator; by default one for each physical core. */
-  threads?: number;
+export interface EngineSettings extends DeviceSettings {
+  /** `cpu` by default. */
+  device?: DeviceName;
 }
 
 export interface EngineEntry {
   /** One line for a list of engines. */
   description: string;
+  /** Devices that it runs on. */
+  devices: readonly DeviceName[];
   /** Whether it has the optimiser. */
   supports(optimizer: OptimizerSpec): boolean;
   create(request: EngineRequest, settings: EngineSettings): Promise<Engine>;
@@ -24,11 +32,13 @@ export interface EngineEntry {
 export const ENGINES = {
   session: {
     description: 'step graphs as inference sessions of onnxruntime-node',
+    devices: Object.keys(DEVICES) as DeviceName[],
     supports: () => true,
-    create: (request, settings) => createSessionEngine({ ...request, ...settings }),
+    create: (request, { device = 'cpu', ...settings }) => createOnDevice(device, request, settings),
   },
   'training-api': {
     description: "ONNX Runtime's on-device training, which is WASM with one thread: Adam only",
+    devices: ['cpu'],
     supports: trainingApiSupports,
     create: async ({ options, state }) =>
       createTrainingApiEngine({ api: await loadTrainingApi(), options, state }),
@@ -37,20 +47,39 @@ export const ENGINES = {
 
 export type EngineName = keyof typeof ENGINES;
 
+/** An engine that was chosen, and what the rest must know of it. */
+export interface ChosenEngine {
+  create: EngineFactory;
+  /** What step graphs are authored for. */
+  target: GraphTarget;
+  /** Steps between two readings of losses, unless told otherwise. */
+  logInterval: number;
+}
+
+function requireKnown(kind: string, name: string, table: object): void {
+  if (Object.hasOwn(table, name)) return;
+  throw new UserError(`${kind} ${name} is unknown: expected one of ${Object.keys(table).join(', ')}`);
+}
+
 /**
  * The engine of that name, ready to be made.
  *
- * @throws UserError when there is none, or it lacks the optimiser
+ * @throws UserError when there is none, or it lacks the optimiser or the device
  */
-export function engineFactory(
+export function chooseEngine(
   name: EngineName,
   optimizer: OptimizerSpec,
   settings: EngineSettings = {},
-): EngineFactory {
-  if (!Object.hasOwn(ENGINES, name)) {
-    throw new UserError(`engine ${name} is unknown: expected one of ${Object.keys(ENGINES).join(', ')}`);
-  }
+): ChosenEngine {
+  requireKnown('engine', name, ENGINES);
+  const { device = 'cpu' } = settings;
+  requireKnown('device', device, DEVICES);
   const entry: EngineEntry = ENGINES[name];
+  if (!entry.devices.includes(device)) {
+    throw new UserError(
+      `--engine ${name} does not run on --device ${device}: leave the device out, or use --engine session`,
+    );
+  }
   if (!entry.supports(optimizer)) {
     const able = Object.entries<EngineEntry>(ENGINES).flatMap(([other, { supports }]) =>
       supports(optimizer) ? [other] : [],
@@ -59,5 +88,6 @@ export function engineFactory(
       `--engine ${name} has no ${optimizer.kind} optimiser: use --optimizer adam, or --engine ${able.join(' or ')}`,
     );
   }
-  return (request) => entry.create(request, settings);
+  const { target, logInterval }: DeviceEntry = name === 'session' ? DEVICES[device] : DEVICES.cpu;
+  return { create: (request) => entry.create(request, settings), target, logInterval };
 }

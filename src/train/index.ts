@@ -23,10 +23,20 @@ export {
   datasetInMemory,
 } from './data/dataset.js';
 export { DATASETS, type DatasetEntry, type DatasetName, openDataset } from './data/index.js';
-export type { Engine, StepInputs, StepResult } from './engine.js';
-export { ENGINES, type EngineEntry, type EngineName, type EngineSettings, engineFactory } from './engines.js';
+export { DEVICES, type DeviceEntry, type DeviceName } from './devices.js';
+export type { Engine, StepInputs, StepResult, Wants } from './engine.js';
+export {
+  type ChosenEngine,
+  chooseEngine,
+  ENGINES,
+  type EngineEntry,
+  type EngineName,
+  type EngineSettings,
+} from './engines.js';
 export { loadTrainingApi } from './load-training-api.js';
+export type { OrtModule } from './ort.js';
 export { PRESETS, type Preset } from './presets.js';
+export { createResidentEngine, type ResidentEngineOptions } from './resident-engine.js';
 export { readRunCheckpoint, readStoredRun, type StoredRun } from './resume.js';
 export { type RunEvents, type RunOptions, type RunResult, train } from './run.js';
 export {

@@ -110,12 +110,14 @@ export function checkResumable(path: string): void {
   checkKinds('--resume', path);
 }
 
-/** The steps of metrics.jsonl before `step`: its first lines, as long as each is the line of its own step. */
+/** The lines of metrics.jsonl for steps before `step`: those up to the first that is damaged or out of order. */
 function metricsBefore(text: string, step: number): string {
   let end = 0;
-  for (let expected = 0; expected < step; expected++) {
-    const next = text.indexOf('\n', end);
-    if (next === -1 || !text.startsWith(`{"step":${expected},`, end)) break;
+  let last = -1;
+  for (let next = text.indexOf('\n'); next !== -1; next = text.indexOf('\n', end)) {
+    const [, number] = /^\{"step":(\d+),.*\}$/.exec(text.slice(end, next)) ?? [];
+    if (number === undefined || Number(number) <= last || Number(number) >= step) break;
+    last = Number(number);
     end = next + 1;
   }
   return text.slice(0, end);
@@ -159,10 +161,9 @@ export class RunDirectory {
   /**
    * Opens the folder of a run to go on from a step: metrics are cut back to it and later checkpoints removed.
    *
-   * @returns the folder, and how many lines metrics.jsonl still has: fewer than `step` when some were lost
    * @throws UserError as checkResumable, or when something cannot be written
    */
-  static reopen(path: string, step: number): { directory: RunDirectory; lines: number } {
+  static reopen(path: string, step: number): RunDirectory {
     checkResumable(path);
     const directory = new RunDirectory(path);
     try {
@@ -173,7 +174,7 @@ export class RunDirectory {
       const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
       const kept = metricsBefore(text, step);
       if (kept.length !== text.length) writeFileAtomically(file, kept);
-      return { directory, lines: kept.split('\n').length - 1 };
+      return directory;
     } catch (error) {
       if (error instanceof UserError) throw error;
       throw new UserError(`--resume ${path} cannot be written: the folder ${fileProblem(error)}`);

@@ -7,7 +7,8 @@ import type { GeneratorMeasure } from './best-generator.js';
 import { type RunConfig, type RunLength, validateConfig } from './config.js';
 import type { Dataset, DatasetDescription } from './data/dataset.js';
 import { datasetEntry, openDataset } from './data/index.js';
-import { type EngineName, engineFactory } from './engines.js';
+import type { DeviceName } from './devices.js';
+import { chooseEngine, type EngineName } from './engines.js';
 import { checkMemory } from './memory.js';
 import { requireSameConfig, requireSameData } from './resume.js';
 import type { BestScore, RunCheckpoint } from './run-checkpoint.js';
@@ -27,8 +28,12 @@ export interface RunOptions {
   dataDir?: string;
   /** What runs the steps; `session` by default. */
   engine?: EngineName;
+  /** Where the session engine runs; `cpu` by default. */
+  device?: DeviceName;
   /** Threads inside an operator; by default one for each physical core. */
   threads?: number;
+  /** Steps between two lines of metrics.jsonl: 1 by default on the CPU, 10 on a GPU, which waits for each reading. */
+  logInterval?: number;
   /** Checkpoints to keep; 2 by default. */
   keep?: number;
   /** Judges generators, so that the best one is kept beside the last. */
@@ -82,15 +87,18 @@ export async function train(options: RunOptions): Promise<RunResult> {
   const { config, out, signal, version, resume, engine = 'session', on = {} } = options;
   validateConfig(config);
   checkPlace(options);
-  const settings = options.threads === undefined ? {} : { threads: options.threads };
-  const factory = engineFactory(engine, config.optimizer, settings);
+  const threads = options.threads === undefined ? {} : { threads: options.threads };
+  const device = options.device === undefined ? {} : { device: options.device };
+  const chosen = chooseEngine(engine, config.optimizer, { ...threads, ...device });
+  const logInterval = options.logInterval ?? chosen.logInterval;
   const dataset = await openData(options);
   if (resume !== undefined) requireSameData(out, resume, dataset.description);
   const trainer = await createTrainer({
     config,
     dataset,
     version,
-    engine: factory,
+    engine: chosen.create,
+    target: chosen.target,
     ...(resume === undefined ? {} : { start: resume }),
   });
   try {
@@ -106,14 +114,14 @@ export async function train(options: RunOptions): Promise<RunResult> {
       directory,
       engine,
       version,
-      ...settings,
+      ...threads,
       keep: options.keep ?? DEFAULT_KEEP,
       ...(options.measure === undefined ? {} : { measure: options.measure }),
       ...(resume?.record.best === undefined ? {} : { best: resume.record.best }),
       ...(resume === undefined ? {} : { savedStep: resume.step }),
       ...(on.score === undefined ? {} : { onScore: on.score }),
     });
-    await loop(trainer, directory, keeper, options);
+    await loop(trainer, directory, keeper, { ...options, logInterval });
     const interrupted = trainer.done < trainer.length.steps;
     await keeper.finish(interrupted);
     return {
@@ -152,15 +160,8 @@ async function openData({ config, dataDir, signal, on = {} }: RunOptions): Promi
   return dataset;
 }
 
-function openDirectory({ out, force = false, resume, on = {} }: RunOptions): RunDirectory {
-  if (resume === undefined) return RunDirectory.create(out, force);
-  const { directory, lines } = RunDirectory.reopen(out, resume.step);
-  if (lines < resume.step) {
-    on.progress?.(
-      `${directory.file('metrics')} lacks the steps from ${lines} to ${resume.step - 1}; the run goes on without them`,
-    );
-  }
-  return directory;
+function openDirectory({ out, force = false, resume }: RunOptions): RunDirectory {
+  return resume === undefined ? RunDirectory.create(out, force) : RunDirectory.reopen(out, resume.step);
 }
 
 function forgottenMoments({ step, record }: RunCheckpoint): string {
@@ -175,15 +176,23 @@ async function loop(
   trainer: Trainer,
   directory: RunDirectory,
   keeper: RunKeeper,
-  { config, signal, on = {} }: RunOptions,
+  { config, signal, logInterval, on = {} }: RunOptions & { logInterval: number },
 ): Promise<void> {
+  // A GPU works on while the host draws: only the mean since the last reading tells what a step takes.
+  let pending = { steps: 0, ms: 0 };
   try {
     while (trainer.done < trainer.length.steps) {
       const began = performance.now();
-      const report = await trainer.step({ generated: trainer.done % config.sampleInterval === 0 });
+      const generated = trainer.done % config.sampleInterval === 0;
+      const isLast = trainer.done === trainer.length.steps - 1;
+      const report = await trainer.step({ generated, metrics: isLast || trainer.done % logInterval === 0 });
       const ms = performance.now() - began;
-      directory.appendMetrics(metricsLine(report, ms));
-      requireFinite(report, directory);
+      pending = { steps: pending.steps + 1, ms: pending.ms + ms };
+      if (report.metrics !== undefined) {
+        directory.appendMetrics(metricsLine(report, report.metrics, pending.ms / pending.steps));
+        pending = { steps: 0, ms: 0 };
+        requireFinite(report.step, report.metrics, directory);
+      }
       if (report.generated !== undefined) {
         const path = await writeGrid(report.generated, report.step, directory, config);
         on.image?.(path);
@@ -198,12 +207,14 @@ async function loop(
   }
 }
 
-function metricsLine({ step, epoch, metrics }: StepReport, ms: number): Record<string, number> {
+type Metrics = Record<Metric, number>;
+
+function metricsLine({ step, epoch }: StepReport, metrics: Metrics, ms: number): Record<string, number> {
   const { d_loss, g_loss, d_real, d_fake } = metrics;
   return { step, epoch, d_loss, g_loss, 'D(x)': d_real, 'D(G(z))': d_fake, ms: Math.round(ms * 1000) / 1000 };
 }
 
-function requireFinite({ step, metrics }: StepReport, directory: RunDirectory): void {
+function requireFinite(step: number, metrics: Metrics, directory: RunDirectory): void {
   const bad = (Object.entries(metrics) as [Metric, number][]).find(([, value]) => !Number.isFinite(value));
   if (bad !== undefined) throw diverged(step, `${bad[0]} is ${bad[1]}`, directory);
 }

@@ -4,19 +4,22 @@
  * two changing roles after each step.
  */
 
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import {
   type GanState,
   type Metric,
   nextName,
-  type StateSpec,
   type StateTensor,
   type StepGraph,
   type StepGraphName,
 } from '../export/index.js';
 import type { Engine, StepInputs, StepResult } from './engine.js';
+import { hostFeeds, type OrtModule, stateTensor } from './ort.js';
+import { ORT_NODE } from './ort-node.js';
 
 export interface SessionEngineOptions {
+  /** onnxruntime-node by default. */
+  ort?: OrtModule;
   graphs: readonly StepGraph[];
   /** Copied: the engine never writes to it. */
   state: GanState;
@@ -33,7 +36,11 @@ interface LoadedGraph {
 }
 
 /** Loads one step graph as a session on the cpu provider. */
-async function load(graph: StepGraph, threads: number | undefined): Promise<LoadedGraph> {
+async function load(
+  { InferenceSession, Tensor }: OrtModule,
+  graph: StepGraph,
+  threads: number | undefined,
+): Promise<LoadedGraph> {
   const session = await InferenceSession.create(graph.bytes, {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
@@ -45,21 +52,11 @@ async function load(graph: StepGraph, threads: number | undefined): Promise<Load
   return { graph, session, metrics };
 }
 
-function stateTensor({ dtype, shape }: StateSpec, data: StateTensor['data']): Tensor {
-  return dtype === 'int32'
-    ? new Tensor('int32', data as Int32Array, shape)
-    : new Tensor('float32', data as Float32Array, shape);
-}
-
-function noiseTensor(data: Float32Array | Uint8Array, batchSize: number): Tensor {
-  const dims = [batchSize, data.length / batchSize];
-  return data instanceof Uint8Array ? new Tensor('uint8', data, dims) : new Tensor('float32', data, dims);
-}
-
 /**
  * @throws RangeError when the state lacks a tensor that a graph reads
  */
 export async function createSessionEngine(options: SessionEngineOptions): Promise<Engine> {
+  const { ort = ORT_NODE } = options;
   const specs = new Map(options.graphs.flatMap((graph) => graph.reads).map((spec) => [spec.name, spec]));
   const needsSpare = new Set(
     options.graphs.flatMap(({ writes, inPlace }) =>
@@ -71,29 +68,24 @@ export async function createSessionEngine(options: SessionEngineOptions): Promis
   for (const [name, spec] of specs) {
     const tensor = options.state.get(name);
     if (tensor === undefined) throw new RangeError(`session engine: the state has no tensor ${name}`);
-    current.set(name, stateTensor(spec, tensor.data.slice()));
-    if (needsSpare.has(name)) spare.set(name, stateTensor(spec, tensor.data.slice()));
+    current.set(name, stateTensor(ort, spec, tensor.data.slice()));
+    if (needsSpare.has(name)) spare.set(name, stateTensor(ort, spec, tensor.data.slice()));
   }
   const loaded = new Map<StepGraphName, LoadedGraph>();
-  for (const graph of options.graphs) loaded.set(graph.name, await load(graph, options.threads));
+  for (const graph of options.graphs) loaded.set(graph.name, await load(ort, graph, options.threads));
 
   return {
     async run(name: StepGraphName, inputs: StepInputs, wants = { generated: false }): Promise<StepResult> {
       const entry = loaded.get(name);
       if (entry === undefined) throw new RangeError(`session engine: no step graph ${name} was loaded`);
       const { graph, session, metrics } = entry;
-      const feeds: Record<string, Tensor> = {};
+      const feeds = hostFeeds(ort, graph, inputs, options.image);
       const fetches: Record<string, Tensor | null> = {};
       for (const spec of graph.reads) feeds[spec.name] = current.get(spec.name)!;
       for (const { name: written } of graph.writes) {
         fetches[nextName(written)] = (graph.inPlace.has(written) ? current : spare).get(written)!;
       }
       for (const [metric, tensor] of metrics) fetches[metric] = tensor;
-      for (const { name: input } of graph.noise)
-        feeds[input] = noiseTensor(inputs.noise[input]!, inputs.batchSize);
-      if (graph.takesBatch) {
-        feeds.real = new Tensor('uint8', inputs.real!, [inputs.batchSize, ...options.image]);
-      }
       if (wants.generated) fetches[graph.generated] = null;
 
       const results = await session.run(feeds, fetches);

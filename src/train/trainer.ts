@@ -4,6 +4,7 @@ import {
   buildStepGraph,
   type GanSpec,
   type GanState,
+  type GraphTarget,
   initialState,
   type Metric,
   type NetworkName,
@@ -21,7 +22,7 @@ import {
   validateConfig,
 } from './config.js';
 import type { Dataset } from './data/dataset.js';
-import type { Engine } from './engine.js';
+import type { Engine, Wants } from './engine.js';
 import { batchReader, drawNoise } from './feed.js';
 import { UPDATE_SCHEDULES } from './update-schedules.js';
 
@@ -55,6 +56,8 @@ export interface TrainerOptions {
   version?: string;
   /** Where to start from; freshly initialised networks by default. */
   start?: TrainingPoint;
+  /** What the engine wants step graphs authored for; the CPU by default. */
+  target?: GraphTarget;
 }
 
 export interface StepReport {
@@ -62,8 +65,11 @@ export interface StepReport {
   step: number;
   /** Number of the epoch in which the step began, from 0. */
   epoch: number;
-  /** Losses, and the means of D(x) and D(G(z)) in the last update of D; each from before its network's update. */
-  metrics: Record<Metric, number>;
+  /**
+   * Losses, and the means of D(x) and D(G(z)) in the last update of D; each from before its network's update. Absent
+   * when they were not asked for.
+   */
+  metrics?: Record<Metric, number>;
   /** G's batch from before its update, float32 [batch, C, H, W] in [-1, 1]; when asked for. */
   generated?: Float32Array;
 }
@@ -74,7 +80,7 @@ export interface Trainer {
   /** Steps done. */
   readonly done: number;
   /** Runs the next step. */
-  step(wants?: { generated: boolean }): Promise<StepReport>;
+  step(wants?: Wants): Promise<StepReport>;
   /** A copy of the state as it stands. */
   readState(): Promise<GanState>;
   close(): Promise<void>;
@@ -89,6 +95,7 @@ export async function createTrainer({
   engine,
   version,
   start,
+  target,
 }: TrainerOptions): Promise<Trainer> {
   validateConfig(config);
   const { count } = dataset.description;
@@ -104,6 +111,7 @@ export async function createTrainer({
     generatorLoss,
     updatesBefore: forgottenUpdates(config, start?.step ?? 0, state),
     ...(version === undefined ? {} : { version }),
+    ...(target === undefined ? {} : { target }),
   };
   const graphs = [...new Set(order)].map((name) => buildStepGraph(name, options));
   const byName = new Map(graphs.map((graph) => [graph.name, graph]));
@@ -120,11 +128,9 @@ export async function createTrainer({
     },
     async step(wants = { generated: false }) {
       let batch = step * length.batchesPerStep;
-      const report: StepReport = {
-        step,
-        epoch: Math.floor(batch / length.batchesPerEpoch),
-        metrics: {} as Record<Metric, number>,
-      };
+      const { metrics: wantsMetrics = true } = wants;
+      const report: StepReport = { step, epoch: Math.floor(batch / length.batchesPerEpoch) };
+      const metrics = {} as Record<Metric, number>;
       for (const [i, name] of order.entries()) {
         const graph = byName.get(name)!;
         const real = graph.takesBatch ? nextBatch(batch++) : undefined;
@@ -133,11 +139,12 @@ export async function createTrainer({
         // D's own graphs also make images; the ones to show are those that G is judged by.
         const generated = wants.generated && name !== 'discriminator';
         const inputs = { batchSize: size, noise, ...(real ? { real: real.images } : {}) };
-        const result = await running.run(name, inputs, { generated });
-        Object.assign(report.metrics, result.metrics);
+        const result = await running.run(name, inputs, { generated, metrics: wantsMetrics });
+        Object.assign(metrics, result.metrics);
         if (result.generated !== undefined) report.generated = result.generated;
       }
       step += 1;
+      if (wantsMetrics) report.metrics = metrics;
       return report;
     },
     readState: () => running.readState(),

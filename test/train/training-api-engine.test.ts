@@ -7,7 +7,7 @@ import {
   type StepGraphName,
   type StepGraphOptions,
 } from '../../src/export/index.js';
-import { engineFactory } from '../../src/train/engines.js';
+import { chooseEngine } from '../../src/train/engines.js';
 import { drawNoise } from '../../src/train/feed.js';
 import {
   createSessionEngine,
@@ -219,7 +219,7 @@ describe('the training-api engine', () => {
 
   it('refuses momentum SGD, which its WASM build lacks, naming what can be done', () => {
     const sgd = { kind: 'sgd', learningRate: constant(0.1), momentum: constant(0.5) } as const;
-    expect(() => engineFactory('training-api', sgd)).toThrow(
+    expect(() => chooseEngine('training-api', sgd)).toThrow(
       '--engine training-api has no sgd optimiser: use --optimizer adam, or --engine session',
     );
   });

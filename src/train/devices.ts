@@ -1,0 +1,113 @@
+/** The table of devices that the session engine runs on in Node. A new one is an entry here. */
+
+import { GRAPH_TARGETS, type GraphTarget } from '../export/index.js';
+import { UserError } from '../system/user-error.js';
+import type { Engine } from './engine.js';
+import { ORT_NODE } from './ort-node.js';
+import { createResidentEngine } from './resident-engine.js';
+import { createSessionEngine } from './session-engine.js';
+import type { EngineRequest } from './trainer.js';
+
+export interface DeviceSettings {
+  /** Threads inside an operator on the CPU; by default one for each physical core. */
+  threads?: number;
+}
+
+export interface DeviceEntry {
+  /** One line for a list of devices. */
+  description: string;
+  /** What step graphs are authored for. */
+  target: GraphTarget;
+  /** Steps between two readings of losses: each makes a GPU wait for the host. */
+  logInterval: number;
+  /** What to do when it is not there. */
+  remedy: string;
+  create(request: EngineRequest, settings: DeviceSettings): Promise<Engine>;
+}
+
+export const DEVICES = {
+  cpu: {
+    description: "the processor, through ONNX Runtime's cpu provider",
+    target: GRAPH_TARGETS.cpu,
+    logInterval: 1,
+    remedy: 'reinstall onnxruntime-node',
+    create: (request, settings) => createSessionEngine({ ...request, ...settings }),
+  },
+  webgpu: {
+    description: "a GPU, through ONNX Runtime's webgpu provider (Vulkan, Metal or Direct3D 12)",
+    target: GRAPH_TARGETS.webgpu,
+    logInterval: 10,
+    remedy: 'install a Vulkan driver for the GPU (on Linux), or use --device cpu',
+    create: (request) => createResidentEngine({ ...request, ort: ORT_NODE, provider: 'webgpu' }),
+  },
+} satisfies Record<string, DeviceEntry>;
+
+export type DeviceName = keyof typeof DEVICES;
+
+/** What a native error says in its first line, without the place in ONNX Runtime's source. */
+export function nativeMessage(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  const line = text.split('\n', 1)[0]!;
+  // "<file>:<line> <function> <condition> was false. <what went wrong>"
+  return line.replace(/^.*was (?:false|true)\. /, '').slice(0, 200);
+}
+
+const OUT_OF_MEMORY = /out of memory|OOM|bad_alloc|allocat/i;
+
+/** One line for a device that could not be used: what was tried, what was found, what to do. */
+export function deviceProblem(device: DeviceName, error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  const found = nativeMessage(error);
+  const remedy = OUT_OF_MEMORY.test(found)
+    ? 'reduce --batch-size or --img-size, or use --device cpu'
+    : DEVICES[device].remedy;
+  return new UserError(
+    `--device ${device} cannot be used (${found}): ${remedy}; gan-onnx doctor lists what works`,
+  );
+}
+
+/** One line for a device that failed in the middle of a run. */
+export function deviceFailure(device: DeviceName, error: unknown): UserError {
+  const found = nativeMessage(error);
+  const cause = OUT_OF_MEMORY.test(found) ? 'ran out of memory' : 'failed';
+  return new UserError(
+    `--device ${device} ${cause} in the middle of a step (${found}): checkpoints are intact, and --resume goes on from ` +
+      'the last one, also with --device cpu',
+  );
+}
+
+/** The engine, with native errors of its runs in words. */
+function withClearErrors(device: DeviceName, engine: Engine): Engine {
+  const clear = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      if (error instanceof UserError || error instanceof RangeError) throw error;
+      throw deviceFailure(device, error);
+    }
+  };
+  return {
+    run: (name, inputs, wants) => clear(engine.run(name, inputs, wants)),
+    readState: () => clear(engine.readState()),
+    close: () => engine.close(),
+  };
+}
+
+/**
+ * Makes the session engine on a device.
+ *
+ * @throws UserError when the device is not there or cannot run the graphs
+ */
+export async function createOnDevice(
+  device: DeviceName,
+  request: EngineRequest,
+  settings: DeviceSettings,
+): Promise<Engine> {
+  const entry: DeviceEntry = DEVICES[device];
+  try {
+    return withClearErrors(device, await entry.create(request, settings));
+  } catch (error) {
+    if (error instanceof RangeError) throw error;
+    throw deviceProblem(device, error);
+  }
+}
