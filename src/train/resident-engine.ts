@@ -108,6 +108,25 @@ async function load(given: ResidentEngineOptions, graph: StepGraph): Promise<Loa
   };
 }
 
+/** What was asked for of a run's results, in JavaScript's own memory. */
+async function bring(
+  { graph, metrics, generated }: LoadedGraph,
+  results: Tensors,
+  wants: Wants,
+): Promise<StepResult> {
+  const values = wants.metrics === false ? {} : await metrics.copy(results);
+  const images = wants.generated ? await generated.copy(results) : undefined;
+  return {
+    metrics: Object.fromEntries(
+      (wants.metrics === false ? [] : graph.metrics).map((metric): [Metric, number] => [
+        metric,
+        (values[metric]!.data as Float32Array)[0]!,
+      ]),
+    ),
+    ...(images === undefined ? {} : { generated: images[graph.generated]!.data as Float32Array }),
+  };
+}
+
 class ResidentEngine implements Engine {
   constructor(
     private readonly given: ResidentEngineOptions,
@@ -133,19 +152,11 @@ class ResidentEngine implements Engine {
       this.state.get(written)!.dispose();
       this.state.set(written, results[nextName(written)]!);
     }
-    const { metrics = true, generated } = wants;
-    const values = metrics ? await loaded.metrics.copy(results) : {};
-    const images = generated ? await loaded.generated.copy(results) : {};
-    for (const output of [...graph.metrics, graph.generated]) results[output]!.dispose();
-    return {
-      metrics: Object.fromEntries(
-        Object.entries(values).map(([metric, { data }]): [Metric, number] => [
-          metric as Metric,
-          (data as Float32Array)[0]!,
-        ]),
-      ),
-      ...(generated ? { generated: images[graph.generated]!.data as Float32Array } : {}),
-    };
+    try {
+      return await bring(loaded, results, wants);
+    } finally {
+      for (const output of [...graph.metrics, graph.generated]) results[output]!.dispose();
+    }
   }
 
   async readState(): Promise<GanState> {

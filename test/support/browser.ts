@@ -31,6 +31,7 @@ const TYPES: Readonly<Record<string, string>> = {
 const IMPORTS = {
   '@bufbuild/protobuf/wire': '/node_modules/@bufbuild/protobuf/dist/esm/wire/index.js',
   flatbuffers: '/node_modules/flatbuffers/mjs/flatbuffers.js',
+  'onnxruntime-web/webgpu': '/node_modules/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs',
   'onnxruntime-training/training': '/node_modules/onnxruntime-training/dist/ort.training.wasm.min.mjs',
 };
 
