@@ -25,6 +25,16 @@ describe.skipIf(softwareVulkan() === undefined)('webgpu in Node', () => {
     240_000,
   );
 
+  it('disposes of every tensor that a step replaces: as many live ones as there is state, however long it trains', async () => {
+    type Report = { step: number; rss: number; live: number };
+    const found = await runWithVulkan<{ report: Report[]; after: number; stateTensors: number }>(
+      'memory.mjs',
+      '600',
+    );
+    for (const { live } of found.report) expect(live).toBe(found.stateTensors);
+    expect(found.after).toBe(0);
+  }, 240_000);
+
   it('trains a run, and the cpu goes on from its checkpoint', async () => {
     const out = join(temporaryFolder(), 'run');
     const flags = ['--batch-size', '16', '--max-steps', '12', '--sample-interval', '5', '--out', out];
