@@ -35,6 +35,7 @@ interface TrainFlags extends ConfigFlags {
   engine?: EngineName;
   device?: DeviceName | 'auto';
   logInterval?: number;
+  stepsPerCall?: number;
   keep?: number;
   nCpu?: number;
   threads?: number;
@@ -71,9 +72,13 @@ function options(): Option[] {
     integerOption('--checkpoint-interval <steps>', 'steps between two checkpoints (default: 1000)', positive),
     integerOption('--keep <n>', 'checkpoints to keep (default: 2)', positive),
     choiceOption('--engine <name>', 'what runs the steps: session (default) or training-api (WASM)', ENGINES),
-    choiceOption('--device <name>', 'where steps run: cpu (default), webgpu or auto, the fastest', {
+    choiceOption('--device <name>', 'where steps run: cpu (default), webgpu, cuda, or auto, the fastest', {
       ...DEVICES,
       auto: true,
+    }),
+    integerOption('--steps-per-call <n>', 'steps in one call (default: 1; 64 with cuda, by one Loop)', {
+      min: 1,
+      max: 4096,
     }),
     integerOption(
       '--log-interval <steps>',
@@ -163,6 +168,7 @@ async function trainWithProgress(
             threads: flags.threads,
             keep: flags.keep,
             logInterval: flags.logInterval,
+            stepsPerCall: flags.stepsPerCall,
           }),
           on: {
             progress: say,

@@ -22,6 +22,7 @@ export { gradients, vectorJacobian } from './gradients.js';
 export { Graph } from './graph.js';
 export { HOST_INPUTS, type NoiseSpec } from './host-inputs.js';
 export type { Initialiser, Layer, LayerKind, ParameterSpec } from './layers.js';
+export { buildLoopGraph, type LoopGraph, stackedName } from './loop-graph.js';
 export { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss } from './losses.js';
 export { type ModelOptions, OPSET } from './model-proto.js';
 export {

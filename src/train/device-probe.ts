@@ -7,7 +7,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { buildStepGraph, initialState, type StepGraph } from '../export/index.js';
 import { configGan, type RunConfig } from './config.js';
-import { DEVICES, type DeviceName, deviceProblem, nativeMessage } from './devices.js';
+import { DEVICES, type DeviceName, deviceProblem } from './devices.js';
 import type { StepInputs } from './engine.js';
 import { chooseEngine, type EngineName } from './engines.js';
 import { drawNoise } from './feed.js';
@@ -45,6 +45,7 @@ const ENOUGH_MS = 2000;
 const PROVIDERS: Readonly<Partial<Record<DeviceName, string>>> = {
   cpu: 'CPUExecutionProvider',
   webgpu: 'WebGpuExecutionProvider',
+  cuda: 'CUDAExecutionProvider',
 };
 
 function inputsFor(
@@ -99,7 +100,7 @@ export async function probeDevice({
     const order = UPDATE_SCHEDULES[schedule](k);
     const graphs = [...new Set(order)].map((graph) => buildStepGraph(graph, options));
     const state = initialState(gan, optimizer.kind, seed);
-    const engine = await create({ options, graphs, state, image: gan.image });
+    const engine = await create({ options, graphs, order, state, image: gan.image });
     const byName = new Map(graphs.map((graph) => [graph.name, graph]));
     const times: number[] = [];
     const end = performance.now() + ENOUGH_MS;
@@ -119,7 +120,7 @@ export async function probeDevice({
       ...(placement ? { nodes: await placementOf(device, graphs, config) } : {}),
     };
   } catch (error) {
-    return { problem: nativeMessage(deviceProblem(device, error)) };
+    return { problem: deviceProblem(device, error).message };
   }
 }
 

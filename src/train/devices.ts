@@ -3,6 +3,7 @@
 import { GRAPH_TARGETS, type GraphTarget } from '../export/index.js';
 import { UserError } from '../system/user-error.js';
 import type { Engine } from './engine.js';
+import { createLoopEngine } from './loop-engine.js';
 import { ORT_NODE } from './ort-node.js';
 import { createResidentEngine } from './resident-engine.js';
 import { createSessionEngine } from './session-engine.js';
@@ -11,6 +12,8 @@ import type { EngineRequest } from './trainer.js';
 export interface DeviceSettings {
   /** Threads inside an operator on the CPU; by default one for each physical core. */
   threads?: number;
+  /** The most steps in one call; by default what suits the device. */
+  stepsPerCall?: number;
 }
 
 export interface DeviceEntry {
@@ -22,6 +25,8 @@ export interface DeviceEntry {
   logInterval: number;
   /** What to do when it is not there. */
   remedy: string;
+  /** Steps in one call that make up for what a call costs. */
+  stepsPerCall: number;
   create(request: EngineRequest, settings: DeviceSettings): Promise<Engine>;
 }
 
@@ -31,14 +36,30 @@ export const DEVICES = {
     target: GRAPH_TARGETS.cpu,
     logInterval: 1,
     remedy: 'reinstall onnxruntime-node',
-    create: (request, settings) => createSessionEngine({ ...request, ...settings }),
+    stepsPerCall: 1,
+    create: (request, { stepsPerCall = 1, ...settings }) =>
+      stepsPerCall > 1
+        ? createLoopEngine({ ...request, ...settings, ort: ORT_NODE, providers: ['cpu'] })
+        : createSessionEngine({ ...request, ...settings }),
   },
   webgpu: {
     description: "a GPU, through ONNX Runtime's webgpu provider (Vulkan, Metal or Direct3D 12)",
     target: GRAPH_TARGETS.webgpu,
     logInterval: 10,
     remedy: 'install a Vulkan driver for the GPU (on Linux), or use --device cpu',
+    stepsPerCall: 1,
     create: (request) => createResidentEngine({ ...request, ort: ORT_NODE, provider: 'webgpu' }),
+  },
+  cuda: {
+    description: "an NVIDIA GPU, through ONNX Runtime's cuda provider, on Linux x64",
+    target: { inPlace: false, maxJoined: Number.POSITIVE_INFINITY },
+    logInterval: 1,
+    remedy:
+      'it needs an NVIDIA driver, CUDA 12, cuDNN 9 and the provider itself (ONNXRUNTIME_NODE_INSTALL=cuda12 npm ci), ' +
+      'or use --device webgpu or cpu',
+    // JavaScript cannot hold its tensors: state crosses the bus once in so many steps.
+    stepsPerCall: 64,
+    create: (request) => createLoopEngine({ ...request, ort: ORT_NODE, providers: ['cuda'] }),
   },
 } satisfies Record<string, DeviceEntry>;
 
@@ -88,6 +109,7 @@ function withClearErrors(device: DeviceName, engine: Engine): Engine {
   };
   return {
     run: (name, inputs, wants) => clear(engine.run(name, inputs, wants)),
+    ...(engine.runMany === undefined ? {} : { runMany: (steps) => clear(engine.runMany!(steps)) }),
     readState: () => clear(engine.readState()),
     close: () => engine.close(),
   };

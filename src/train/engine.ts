@@ -33,6 +33,13 @@ export interface StepResult {
 export interface Engine {
   /** Runs one step graph and moves the state to its next value. */
   run(graph: StepGraphName, inputs: StepInputs, wants?: Wants): Promise<StepResult>;
+  /**
+   * Runs whole steps in one call, exactly as single runs in the same order would; where the engine can.
+   *
+   * @param steps for each step the inputs of each of its runs, all of one batch size
+   * @returns the metrics of each step
+   */
+  runMany?(steps: readonly (readonly StepInputs[])[]): Promise<Partial<Record<Metric, number>>[]>;
   /** A copy of the state as it stands. */
   readState(): Promise<GanState>;
   /** Frees what the engine holds. */

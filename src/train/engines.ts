@@ -54,6 +54,8 @@ export interface ChosenEngine {
   target: GraphTarget;
   /** Steps between two readings of losses, unless told otherwise. */
   logInterval: number;
+  /** The most steps in one call. */
+  stepsPerCall: number;
 }
 
 function requireKnown(kind: string, name: string, table: object): void {
@@ -88,6 +90,7 @@ export function chooseEngine(
       `--engine ${name} has no ${optimizer.kind} optimiser: use --optimizer adam, or --engine ${able.join(' or ')}`,
     );
   }
-  const { target, logInterval }: DeviceEntry = name === 'session' ? DEVICES[device] : DEVICES.cpu;
-  return { create: (request) => entry.create(request, settings), target, logInterval };
+  const { target, logInterval, ...suits }: DeviceEntry = name === 'session' ? DEVICES[device] : DEVICES.cpu;
+  const stepsPerCall = settings.stepsPerCall ?? suits.stepsPerCall;
+  return { create: (request) => entry.create(request, settings), target, logInterval, stepsPerCall };
 }

@@ -34,6 +34,7 @@ export {
   type EngineSettings,
 } from './engines.js';
 export { loadTrainingApi } from './load-training-api.js';
+export { createLoopEngine, type LoopEngine, type LoopEngineOptions } from './loop-engine.js';
 export type { OrtModule } from './ort.js';
 export { PRESETS, type Preset } from './presets.js';
 export { createResidentEngine, type ResidentEngineOptions } from './resident-engine.js';

@@ -32,6 +32,8 @@ export interface RunOptions {
   device?: DeviceName;
   /** Threads inside an operator; by default one for each physical core. */
   threads?: number;
+  /** The most steps in one call of the engine; by default what suits the device. */
+  stepsPerCall?: number;
   /** Steps between two lines of metrics.jsonl: 1 by default on the CPU, 10 on a GPU, which waits for each reading. */
   logInterval?: number;
   /** Checkpoints to keep; 2 by default. */
@@ -89,8 +91,9 @@ export async function train(options: RunOptions): Promise<RunResult> {
   checkPlace(options);
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const device = options.device === undefined ? {} : { device: options.device };
-  const chosen = chooseEngine(engine, config.optimizer, { ...threads, ...device });
-  const logInterval = options.logInterval ?? chosen.logInterval;
+  const perCall = options.stepsPerCall === undefined ? {} : { stepsPerCall: options.stepsPerCall };
+  const chosen = chooseEngine(engine, config.optimizer, { ...threads, ...device, ...perCall });
+  const { logInterval = chosen.logInterval } = options;
   const dataset = await openData(options);
   if (resume !== undefined) requireSameData(out, resume, dataset.description);
   const trainer = await createTrainer({
@@ -121,7 +124,7 @@ export async function train(options: RunOptions): Promise<RunResult> {
       ...(resume === undefined ? {} : { savedStep: resume.step }),
       ...(on.score === undefined ? {} : { onScore: on.score }),
     });
-    await loop(trainer, directory, keeper, { ...options, logInterval });
+    await loop(trainer, directory, keeper, { ...options, logInterval, stepsPerCall: chosen.stepsPerCall });
     const interrupted = trainer.done < trainer.length.steps;
     await keeper.finish(interrupted);
     return {
@@ -176,28 +179,31 @@ async function loop(
   trainer: Trainer,
   directory: RunDirectory,
   keeper: RunKeeper,
-  { config, signal, logInterval, on = {} }: RunOptions & { logInterval: number },
+  options: RunOptions & { logInterval: number; stepsPerCall: number },
 ): Promise<void> {
+  const { config, signal, logInterval, on = {} } = options;
   // A GPU works on while the host draws: only the mean since the last reading tells what a step takes.
   let pending = { steps: 0, ms: 0 };
   try {
     while (trainer.done < trainer.length.steps) {
       const began = performance.now();
-      const generated = trainer.done % config.sampleInterval === 0;
-      const isLast = trainer.done === trainer.length.steps - 1;
-      const report = await trainer.step({ generated, metrics: isLast || trainer.done % logInterval === 0 });
-      const ms = performance.now() - began;
-      pending = { steps: pending.steps + 1, ms: pending.ms + ms };
-      if (report.metrics !== undefined) {
-        directory.appendMetrics(metricsLine(report, report.metrics, pending.ms / pending.steps));
-        pending = { steps: 0, ms: 0 };
-        requireFinite(report.step, report.metrics, directory);
+      const reports = await nextSteps(trainer, options);
+      const ms = (performance.now() - began) / reports.length;
+      for (const report of reports) {
+        pending = { steps: pending.steps + 1, ms: pending.ms + ms };
+        const { step, metrics, generated } = report;
+        const isLast = step === trainer.length.steps - 1;
+        if (metrics !== undefined && (isLast || step % logInterval === 0)) {
+          directory.appendMetrics(metricsLine(report, metrics, pending.ms / pending.steps));
+          requireFinite(step, metrics, directory);
+          pending = { steps: 0, ms: 0 };
+        }
+        if (generated !== undefined) {
+          const path = await writeGrid(generated, step, directory, config);
+          on.image?.(path);
+        }
+        on.step?.(report, ms);
       }
-      if (report.generated !== undefined) {
-        const path = await writeGrid(report.generated, report.step, directory, config);
-        on.image?.(path);
-      }
-      on.step?.(report, ms);
       keeper.requireSaved();
       if (trainer.done % config.checkpointInterval === 0) await keeper.atInterval();
       if (signal?.aborted) return;
@@ -205,6 +211,30 @@ async function loop(
   } finally {
     directory.flushMetrics();
   }
+}
+
+/**
+ * One step, or as many as one call may do: up to the next picture, which is drawn by a step of its own, checkpoint, or
+ * end of the run.
+ */
+async function nextSteps(
+  trainer: Trainer,
+  { config, logInterval, stepsPerCall }: RunOptions & { logInterval: number; stepsPerCall: number },
+): Promise<StepReport[]> {
+  const { done, length } = trainer;
+  const left = (interval: number): number => interval - (done % interval);
+  const generated = done % config.sampleInterval === 0;
+  if (generated || stepsPerCall === 1) {
+    const isLast = done === length.steps - 1;
+    return [await trainer.step({ generated, metrics: isLast || done % logInterval === 0 })];
+  }
+  const bounds = [
+    stepsPerCall,
+    left(config.sampleInterval),
+    left(config.checkpointInterval),
+    length.steps - done,
+  ];
+  return trainer.steps(Math.min(...bounds));
 }
 
 type Metrics = Record<Metric, number>;

@@ -9,6 +9,7 @@ import {
   type Metric,
   type NetworkName,
   type StepGraph,
+  type StepGraphName,
   type StepGraphOptions,
   stepName,
   withFreshMoments,
@@ -22,7 +23,7 @@ import {
   validateConfig,
 } from './config.js';
 import type { Dataset } from './data/dataset.js';
-import type { Engine, Wants } from './engine.js';
+import type { Engine, StepInputs, Wants } from './engine.js';
 import { batchReader, drawNoise } from './feed.js';
 import { UPDATE_SCHEDULES } from './update-schedules.js';
 
@@ -32,6 +33,8 @@ export interface EngineRequest {
   options: StepGraphOptions;
   /** The step graphs of the run, authored from them. */
   graphs: readonly StepGraph[];
+  /** Those of one whole step, in the order in which they run. */
+  order: readonly StepGraphName[];
   state: GanState;
   /** [channels, height, width] */
   image: readonly [number, number, number];
@@ -81,6 +84,11 @@ export interface Trainer {
   readonly done: number;
   /** Runs the next step. */
   step(wants?: Wants): Promise<StepReport>;
+  /**
+   * Runs the next steps in one call, where the engine can: at most `most`, fewer when the batch size changes, and one
+   * where it cannot. Losses are brought of each; the pictures of none.
+   */
+  steps(most: number): Promise<StepReport[]>;
   /** A copy of the state as it stands. */
   readState(): Promise<GanState>;
   close(): Promise<void>;
@@ -117,8 +125,37 @@ export async function createTrainer({
   const byName = new Map(graphs.map((graph) => [graph.name, graph]));
   const length = runLength(config, count);
   const nextBatch = batchReader(dataset, batchSize, seed);
-  const running = await engine({ options, graphs, image: gan.image, state });
+  const running = await engine({ options, graphs, order, image: gan.image, state });
   let step = start?.step ?? 0;
+
+  /** What the host feeds to each run of a step; drawn from the seed and the step alone. */
+  const draw = (at: number): StepInputs[] => {
+    let batch = at * length.batchesPerStep;
+    return order.map((name, i) => {
+      const { noise: specs, takesBatch } = byName.get(name)!;
+      const real = takesBatch ? nextBatch(batch++) : undefined;
+      const size = real?.size ?? Math.min(batchSize, count);
+      const noise = drawNoise(specs, { run: at * order.length + i, batchSize, size, seed });
+      return { batchSize: size, noise, ...(real ? { real: real.images } : {}) };
+    });
+  };
+  const epochOf = (at: number): number => Math.floor((at * length.batchesPerStep) / length.batchesPerEpoch);
+
+  const single = async ({ generated, metrics: wantsMetrics = true }: Wants): Promise<StepReport> => {
+    const report: StepReport = { step, epoch: epochOf(step) };
+    const metrics = {} as Record<Metric, number>;
+    const inputs = draw(step);
+    for (const [i, name] of order.entries()) {
+      // D's own graphs also make images; the ones to show are those that G is judged by.
+      const wants = { generated: generated && name !== 'discriminator', metrics: wantsMetrics };
+      const result = await running.run(name, inputs[i]!, wants);
+      Object.assign(metrics, result.metrics);
+      if (result.generated !== undefined) report.generated = result.generated;
+    }
+    step += 1;
+    if (wantsMetrics) report.metrics = metrics;
+    return report;
+  };
 
   return {
     length,
@@ -126,26 +163,24 @@ export async function createTrainer({
     get done() {
       return step;
     },
-    async step(wants = { generated: false }) {
-      let batch = step * length.batchesPerStep;
-      const { metrics: wantsMetrics = true } = wants;
-      const report: StepReport = { step, epoch: Math.floor(batch / length.batchesPerEpoch) };
-      const metrics = {} as Record<Metric, number>;
-      for (const [i, name] of order.entries()) {
-        const graph = byName.get(name)!;
-        const real = graph.takesBatch ? nextBatch(batch++) : undefined;
-        const size = real?.size ?? Math.min(batchSize, count);
-        const noise = drawNoise(graph.noise, { run: step * order.length + i, batchSize, size, seed });
-        // D's own graphs also make images; the ones to show are those that G is judged by.
-        const generated = wants.generated && name !== 'discriminator';
-        const inputs = { batchSize: size, noise, ...(real ? { real: real.images } : {}) };
-        const result = await running.run(name, inputs, { generated, metrics: wantsMetrics });
-        Object.assign(metrics, result.metrics);
-        if (result.generated !== undefined) report.generated = result.generated;
+    step: (wants = { generated: false }) => single(wants),
+    async steps(most) {
+      if (running.runMany === undefined || most === 1) return [await single({ generated: false })];
+      const drawn = [draw(step)];
+      const sizes = (inputs: readonly StepInputs[]) => inputs.map((input) => input.batchSize).join();
+      while (drawn.length < most) {
+        const next = draw(step + drawn.length);
+        if (sizes(next) !== sizes(drawn[0]!)) break;
+        drawn.push(next);
       }
-      step += 1;
-      if (wantsMetrics) report.metrics = metrics;
-      return report;
+      const results = await running.runMany(drawn);
+      const first = step;
+      step += results.length;
+      return results.map((metrics, i) => ({
+        step: first + i,
+        epoch: epochOf(first + i),
+        metrics: metrics as Record<Metric, number>,
+      }));
     },
     readState: () => running.readState(),
     close: () => running.close(),

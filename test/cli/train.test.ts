@@ -57,6 +57,26 @@ describe('gan-onnx train', () => {
     expect(other.generator.equals(first.generator)).toBe(false);
   });
 
+  it('computes the same, bit for bit, with many steps in one call', async () => {
+    const folder = temporaryFolder();
+    const data = smallRun(200);
+    const run = async (name: string, ...flags: string[]) => {
+      const out = join(folder, name);
+      const settings = ['--max-steps', '23', '--sample-interval', '9', '--threads', '1', '--out', out];
+      const { code, stderr } = await ganOnnx([...data, ...settings, ...flags]);
+      expect(stderr).not.toContain('gan-onnx: ');
+      expect(code).toBe(0);
+      const images = readdirSync(join(out, 'images')).sort();
+      const generator = readFileSync(join(out, 'generator.onnx'));
+      return { metrics: metrics(out), images, generator };
+    };
+    const [single, many] = [await run('single'), await run('many', '--steps-per-call', '8')];
+    expect(many.metrics).toEqual(single.metrics);
+    expect(many.images).toEqual(['0.png', '18.png', '9.png']);
+    expect(many.images).toEqual(single.images);
+    expect(many.generator.equals(single.generator)).toBe(true);
+  });
+
   it.each([
     ['d-first', '3', 34],
     ['g-first', '2', 50],

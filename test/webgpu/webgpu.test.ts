@@ -65,6 +65,18 @@ describe('a device that is not there', () => {
     );
   });
 
+  it('is refused the same way when it is cuda', async () => {
+    const out = join(temporaryFolder(), 'run');
+    const { code, stderr } = await ganOnnx([...smallRun(), '--device', 'cuda', '--out', out]);
+    // A machine that has the provider is none that this test is about.
+    if (code === 0) return;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^gan-onnx: --device cuda cannot be used \(.*\): it needs an NVIDIA driver, CUDA 12, cuDNN 9/m,
+    );
+    expect(stderr).not.toContain('onnxruntime_src');
+  });
+
   it('is passed over by auto, which says why', async () => {
     const out = join(temporaryFolder(), 'run');
     const flags = ['--max-steps', '2', '--device', 'auto', '--out', out];

@@ -1,0 +1,234 @@
+/**
+ * Many training steps as one ONNX graph: the step graphs of one whole step, inlined one after the other into the body
+ * of a Loop whose loop-carried values are the state. For providers whose tensors JavaScript cannot hold, such as cuda
+ * in Node: state goes to the device and back once per call instead of once per step.
+ */
+
+import {
+  ATTRIBUTE_TYPES,
+  DATA_TYPES,
+  type DimensionProto,
+  decodeModel,
+  encodeModel,
+  type GraphProto,
+  type NodeProto,
+  type TensorProto,
+  tensorProto,
+  type ValueInfoProto,
+} from '../onnx/index.js';
+import { modelProto } from './model-proto.js';
+import type { DType } from './ops.js';
+import { nextName, type StateSpec } from './state.js';
+import {
+  buildStepGraph,
+  GRAPH_TARGETS,
+  type Metric,
+  type StepGraph,
+  type StepGraphName,
+  type StepGraphOptions,
+} from './step-graphs.js';
+
+/** What the host feeds to one run of a step graph. */
+export type HostFeeds = Pick<StepGraph, 'takesBatch' | 'noise'>;
+
+/** S training steps as one graph, and all that an engine must know to run it. */
+export interface LoopGraph {
+  /** The .onnx file's bytes. */
+  bytes: Uint8Array;
+  /** Input int64 []: how many steps to run, S >= 1. */
+  tripCount: string;
+  /** The step graphs of one step, in the order in which they run. */
+  order: readonly StepGraphName[];
+  /**
+   * What each of those runs takes from the host. Each is an input `stackedName(run, input)` with the inputs of all steps
+   * along a new first axis: uint8 [S, N, C, H, W] for images, float32 [S, N, latent], uint8 [S, N, features] for masks.
+   */
+  runs: readonly HostFeeds[];
+  /** State tensors that it reads, each an input of that name. */
+  reads: readonly StateSpec[];
+  /** Those of them that it writes, each as output `<name>.next`: the values after the last step. */
+  writes: readonly StateSpec[];
+  /** Float32 [S] outputs, one number for each step: that of the step's last run which has the metric. */
+  metrics: readonly Metric[];
+}
+
+/** Name of the input that stacks what run number `run` of every step takes as `input`. */
+export function stackedName(run: number, input: string): string {
+  return `${run}.${input}`;
+}
+
+/** Names of what is not part of a step; a step graph's own values are called `<run>.<name>` in the body. */
+const TRIP_COUNT = 'steps';
+const ITERATION = 'iteration';
+const CONDITION = 'condition';
+/** Always true. A constant rather than the condition handed on, which a GPU provider would fetch in each iteration. */
+const GO_ON = 'condition.next';
+const carriedName = (name: string): string => `${name}.carried`;
+
+function valueInfo(name: string, dtype: DType, dim: DimensionProto[] = []): ValueInfoProto {
+  return { name, type: { tensor_type: { elem_type: DATA_TYPES[dtype], shape: { dim } } } };
+}
+
+function stateInfo(name: string, { dtype, shape }: StateSpec): ValueInfoProto {
+  return valueInfo(
+    name,
+    dtype,
+    shape.map((size) => ({ dim_value: size })),
+  );
+}
+
+/** `value` under another name and with a new first axis, over steps. */
+function stacked(value: ValueInfoProto, name: string): ValueInfoProto {
+  const { elem_type, shape } = value.type!.tensor_type!;
+  const dim = [{ dim_param: 'S' }, ...(shape?.dim ?? [])];
+  return { name, type: { tensor_type: { elem_type: elem_type!, shape: { dim } } } };
+}
+
+/** The loop's body under construction: one whole step. */
+class LoopBody {
+  /** Inputs of the outer graph that the body slices. */
+  readonly stacked: ValueInfoProto[] = [];
+  private readonly constants = new Map<string, TensorProto>();
+  private readonly nodes: NodeProto[] = [];
+  /** The value of each state tensor that the step writes, and of each metric, as the runs so far left it. */
+  private readonly latest: Map<string, string>;
+  private runs = 0;
+
+  /** @param writes state tensors that any run of the step writes */
+  constructor(private readonly writes: readonly StateSpec[]) {
+    this.latest = new Map(writes.map(({ name }) => [name, carriedName(name)]));
+  }
+
+  /** Appends a run of a step graph. */
+  append(step: StepGraph): void {
+    const run = this.runs++;
+    const { input = [], initializer = [], node: nodes = [] } = decodeModel(step.bytes).graph!;
+    const names = new Map<string, string>();
+    // What no run of the step writes is a value of the outer graph.
+    for (const { name } of step.reads) names.set(name, this.latest.get(name) ?? name);
+    for (const value of input) {
+      if (!names.has(value.name!)) names.set(value.name!, this.slice(value, stackedName(run, value.name!)));
+    }
+    for (const constant of initializer) {
+      // Constants are named after their type and value, so graphs share them.
+      names.set(constant.name!, constant.name!);
+      this.constants.set(constant.name!, constant);
+    }
+    const nameOf = (name: string): string => names.get(name) ?? `${run}.${name}`;
+    for (const node of nodes) {
+      const [input, output] = [node.input!.map(nameOf), node.output!.map(nameOf)];
+      this.nodes.push({ ...node, name: `${run}.${node.name ?? node.output![0]}`, input, output });
+    }
+    for (const { name } of step.writes) this.latest.set(name, nameOf(nextName(name)));
+    for (const metric of step.metrics) this.latest.set(metric, nameOf(metric));
+  }
+
+  /** Declares a stacked input of the outer graph, and takes this iteration's part of it. */
+  private slice(value: ValueInfoProto, name: string): string {
+    const part = `${name}.slice`;
+    this.stacked.push(stacked(value, name));
+    this.nodes.push({ op_type: 'Gather', name: part, input: [name, ITERATION], output: [part] });
+    return part;
+  }
+
+  /** The body: iteration number, condition and state in; condition, state and metrics out. */
+  build(metrics: readonly Metric[]): GraphProto {
+    const node = neededNodes(this.nodes, [...this.latest.values()]);
+    const used = new Set(node.flatMap(({ input }) => input!));
+    const constants = [...this.constants.values()].filter(({ name }) => used.has(name!));
+    return {
+      name: 'step',
+      node,
+      initializer: [tensorProto(GO_ON, 'bool', [], Uint8Array.of(1)), ...constants],
+      input: [
+        valueInfo(ITERATION, 'int64'),
+        valueInfo(CONDITION, 'bool'),
+        ...this.writes.map((spec) => stateInfo(carriedName(spec.name), spec)),
+      ],
+      output: [
+        valueInfo(GO_ON, 'bool'),
+        ...this.writes.map((spec) => stateInfo(this.latest.get(spec.name)!, spec)),
+        ...metrics.map((metric) => valueInfo(this.latest.get(metric)!, 'float32')),
+      ],
+    };
+  }
+}
+
+/** Those of the nodes that the wanted values need; nodes stand in an order in which they can run. */
+function neededNodes(nodes: readonly NodeProto[], wanted: readonly string[]): NodeProto[] {
+  const needed = new Set(wanted);
+  const kept = nodes.toReversed().filter(({ input, output }) => {
+    const isNeeded = output!.some((name) => needed.has(name));
+    if (isNeeded) for (const name of input!) needed.add(name);
+    return isNeeded;
+  });
+  return kept.reverse();
+}
+
+function uniqueByName<T extends { name: string }>(items: readonly T[]): T[] {
+  return [...new Map(items.map((item) => [item.name, item])).values()];
+}
+
+/** The outer graph: nothing but the Loop. */
+function loopGraph(
+  body: GraphProto,
+  stackedInputs: readonly ValueInfoProto[],
+  { reads, writes, metrics }: Pick<LoopGraph, 'reads' | 'writes' | 'metrics'>,
+): GraphProto {
+  const loop: NodeProto = {
+    op_type: 'Loop',
+    name: 'Loop',
+    // No condition: it ends after as many iterations as it is told.
+    input: [TRIP_COUNT, '', ...writes.map(({ name }) => name)],
+    output: [...writes.map(({ name }) => nextName(name)), ...metrics],
+    attribute: [{ name: 'body', g: body, type: ATTRIBUTE_TYPES.graph }],
+  };
+  return {
+    name: 'step_loop',
+    node: [loop],
+    input: [
+      valueInfo(TRIP_COUNT, 'int64'),
+      ...reads.map((spec) => stateInfo(spec.name, spec)),
+      ...stackedInputs,
+    ],
+    output: [
+      ...writes.map((spec) => stateInfo(nextName(spec.name), spec)),
+      ...metrics.map((metric) => valueInfo(metric, 'float32', [{ dim_param: 'S' }])),
+    ],
+  };
+}
+
+/**
+ * Authors the graph that runs whole steps; the same arguments give the same bytes. It makes no pictures: whoever wants
+ * `generated` runs the step graph.
+ *
+ * @param order the step graphs of one step, in the order in which they run
+ * @param options `target.inPlace` is taken as false: a Loop gives the next state memory of its own
+ * @throws RangeError when `order` is empty
+ */
+export function buildLoopGraph(order: readonly StepGraphName[], options: StepGraphOptions): LoopGraph {
+  if (order.length === 0) throw new RangeError('loop graph: a step needs at least one step graph');
+  const { gan, target = GRAPH_TARGETS.cpu, version } = options;
+  const forLoop = { ...options, target: { ...target, inPlace: false } };
+  const built = new Map([...new Set(order)].map((name) => [name, buildStepGraph(name, forLoop)]));
+  const runs = order.map((name) => built.get(name)!);
+  const reads = uniqueByName(runs.flatMap((run) => run.reads));
+  const writes = uniqueByName(runs.flatMap((run) => run.writes));
+  const metrics = [...new Set(runs.flatMap((run) => run.metrics))];
+  const step = new LoopBody(writes);
+  for (const run of runs) step.append(run);
+  const graph = loopGraph(step.build(metrics), step.stacked, { reads, writes, metrics });
+  const model = modelProto(graph, {
+    description: `gan-onnx training steps of ${gan.name}, each ${order.join(', ')}`,
+    ...(version === undefined ? {} : { version }),
+  });
+  return {
+    bytes: encodeModel(model),
+    tripCount: TRIP_COUNT,
+    order: [...order],
+    runs: runs.map(({ takesBatch, noise }) => ({ takesBatch, noise })),
+    reads,
+    writes,
+    metrics,
+  };
+}
