@@ -39,8 +39,10 @@ export interface TensorProto {
   data_type?: number;
   float_data?: number[];
   int32_data?: number[];
+  string_data?: Uint8Array[];
   int64_data?: number[];
   double_data?: number[];
+  uint64_data?: number[];
   name?: string;
   raw_data?: Uint8Array;
   external_data?: StringStringEntryProto[];
@@ -66,6 +68,8 @@ export interface AttributeProto {
   tensors?: TensorProto[];
   graphs?: GraphProto[];
   type?: number;
+  /** Within a function: the attribute of its caller that this one takes its value from. */
+  ref_attr_name?: string;
   sparse_tensor?: SparseTensorProto;
   sparse_tensors?: SparseTensorProto[];
 }
@@ -77,6 +81,7 @@ export interface NodeProto {
   op_type?: string;
   attribute?: AttributeProto[];
   domain?: string;
+  overload?: string;
 }
 
 export interface DimensionProto {
@@ -128,6 +133,7 @@ export interface FunctionProto {
   opset_import?: OperatorSetIdProto[];
   domain?: string;
   attribute_proto?: AttributeProto[];
+  overload?: string;
 }
 
 export interface OperatorSetIdProto {
@@ -184,10 +190,13 @@ export const SCHEMA: { readonly [M in MessageName]: { readonly [K in keyof Messa
     data_type: [2, 'int32'],
     float_data: [4, 'float', 'repeated'],
     int32_data: [5, 'int32', 'repeated'],
+    string_data: [6, 'bytes', 'repeated'],
     int64_data: [7, 'int64', 'repeated'],
     name: [8, 'string'],
     raw_data: [9, 'bytes'],
     double_data: [10, 'double', 'repeated'],
+    // Of 64 bits like any other, and no writer here has values of 2^63 and above.
+    uint64_data: [11, 'int64', 'repeated'],
     external_data: [13, 'StringStringEntryProto', 'repeated'],
     data_location: [14, 'int32'],
   },
@@ -209,6 +218,7 @@ export const SCHEMA: { readonly [M in MessageName]: { readonly [K in keyof Messa
     tensors: [10, 'TensorProto', 'repeated'],
     graphs: [11, 'GraphProto', 'repeated'],
     type: [20, 'int32'],
+    ref_attr_name: [21, 'string'],
     sparse_tensor: [22, 'SparseTensorProto'],
     sparse_tensors: [23, 'SparseTensorProto', 'repeated'],
   },
@@ -219,6 +229,7 @@ export const SCHEMA: { readonly [M in MessageName]: { readonly [K in keyof Messa
     op_type: [4, 'string'],
     attribute: [5, 'AttributeProto', 'repeated'],
     domain: [7, 'string'],
+    overload: [8, 'string'],
   },
   DimensionProto: { dim_value: [1, 'int64'], dim_param: [2, 'string'] },
   TensorShapeProto: { dim: [1, 'DimensionProto', 'repeated'] },
@@ -246,6 +257,7 @@ export const SCHEMA: { readonly [M in MessageName]: { readonly [K in keyof Messa
     opset_import: [9, 'OperatorSetIdProto', 'repeated'],
     domain: [10, 'string'],
     attribute_proto: [11, 'AttributeProto', 'repeated'],
+    overload: [13, 'string'],
   },
   OperatorSetIdProto: { domain: [1, 'string'], version: [2, 'int64'] },
   StringStringEntryProto: { key: [1, 'string'], value: [2, 'string'] },

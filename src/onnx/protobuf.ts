@@ -9,6 +9,9 @@ import { type Field, type MessageName, type Messages, SCHEMA, type ScalarName } 
 /** Deeper nesting than any real model has (a subgraph inside a subgraph takes five levels). */
 const MAX_DEPTH = 64;
 
+/** More messages, strings and byte fields than any real model has: in memory each takes far more than in the file. */
+const MAX_PARTS = 2_000_000;
+
 interface ScalarCodec {
   wireType: WireType;
   write(writer: BinaryWriter, value: never): unknown;
@@ -81,7 +84,16 @@ const BY_NUMBER = new Map(
   ]),
 );
 
-function readMessage(reader: BinaryReader, end: number, name: MessageName, depth: number): Plain {
+/** A reader that counts the parts it has read. */
+class Source extends BinaryReader {
+  private parts = 0;
+
+  countPart(): void {
+    if (++this.parts > MAX_PARTS) throw new RangeError(`more than ${MAX_PARTS} parts`);
+  }
+}
+
+function readMessage(reader: Source, end: number, name: MessageName, depth: number): Plain {
   if (depth > MAX_DEPTH) throw new RangeError(`messages nest deeper than ${MAX_DEPTH} levels`);
   const fields = BY_NUMBER.get(name)!;
   const message: Plain = {};
@@ -110,7 +122,7 @@ function readMessage(reader: BinaryReader, end: number, name: MessageName, depth
 }
 
 function readField(
-  reader: BinaryReader,
+  reader: Source,
   end: number,
   [, type, repeated]: Field,
   wireType: WireType,
@@ -118,6 +130,7 @@ function readField(
   depth: number,
 ): unknown[] {
   const codec = scalarCodec(type);
+  if (wireType === WireType.LengthDelimited) reader.countPart();
   if (codec !== undefined && wireType === codec.wireType) return [codec.read(reader)];
   if (wireType !== WireType.LengthDelimited || (codec !== undefined && repeated === undefined)) {
     throw new RangeError(`${where} has wire type ${wireType}`);
@@ -145,5 +158,5 @@ export function encode<M extends MessageName>(name: M, message: Messages[M]): Ui
  * @throws RangeError (or the protobuf library's own error) when the bytes are not such a message
  */
 export function decode<M extends MessageName>(name: M, bytes: Uint8Array): Messages[M] {
-  return readMessage(new BinaryReader(bytes), bytes.length, name, 0) as Messages[M];
+  return readMessage(new Source(bytes), bytes.length, name, 0) as Messages[M];
 }

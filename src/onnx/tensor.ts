@@ -1,5 +1,6 @@
 /** Converts between typed arrays and TensorProto. Data is always written as raw little-endian bytes. */
 
+import { formatDims, quote, refuse } from './invalid-model.js';
 import { DATA_TYPES, type DataType, type TensorProto } from './messages.js';
 
 /** Bytes of one element, for the types with elements of a fixed size. */
@@ -45,4 +46,110 @@ export function tensorProto(
   }
   const raw = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   return { dims: [...dims], data_type: DATA_TYPES[dataType], name, raw_data: raw };
+}
+
+type DataField = 'float_data' | 'int32_data' | 'int64_data' | 'double_data' | 'uint64_data' | 'string_data';
+
+/** Bits of an element as raw bytes, and where else its values may be: in which field, and how many of it an element. */
+type Storage = readonly [bits: number, field: DataField, perElement: number];
+
+const SMALL_INTEGER = (bits: number, perElement = 1): Storage => [bits, 'int32_data', perElement];
+
+/** All of TensorProto.DataType, by code. */
+const STORAGE: readonly (Storage | undefined)[] = [
+  undefined,
+  [32, 'float_data', 1],
+  SMALL_INTEGER(8),
+  SMALL_INTEGER(8),
+  SMALL_INTEGER(16),
+  SMALL_INTEGER(16),
+  SMALL_INTEGER(32),
+  [64, 'int64_data', 1],
+  [0, 'string_data', 1],
+  SMALL_INTEGER(8),
+  SMALL_INTEGER(16),
+  [64, 'double_data', 1],
+  [32, 'uint64_data', 1],
+  [64, 'uint64_data', 1],
+  [64, 'float_data', 2], // complex
+  [128, 'double_data', 2],
+  SMALL_INTEGER(16), // bfloat16
+  SMALL_INTEGER(8), // four kinds of float8
+  SMALL_INTEGER(8),
+  SMALL_INTEGER(8),
+  SMALL_INTEGER(8),
+  SMALL_INTEGER(4, 1 / 2), // integers and floats of four bits, two in a number
+  SMALL_INTEGER(4, 1 / 2),
+  SMALL_INTEGER(4, 1 / 2),
+  SMALL_INTEGER(8), // float8 exponent
+  SMALL_INTEGER(2, 1 / 4),
+  SMALL_INTEGER(2, 1 / 4),
+];
+
+/** Bytes that `count` elements of a type take in memory; a guess for strings. */
+export function tensorBytes(code: number, count: number): number {
+  if (code === DATA_TYPES.string) return 32 * count;
+  return Math.ceil((count * (STORAGE[code]?.[0] ?? 64)) / 8);
+}
+
+/** More axes than any real tensor has. */
+export const MAX_RANK = 32;
+
+/** The number of elements of a shape, whose dimensions are sound. */
+export function elementCount(label: string, dims: readonly number[]): number {
+  if (dims.length > MAX_RANK) refuse(`${label} has ${dims.length} axes`);
+  let count = 1;
+  for (const dim of dims) {
+    if (!Number.isSafeInteger(dim) || dim < 0) refuse(`${label} has a dimension of ${dim}`);
+    count *= dim;
+  }
+  return count;
+}
+
+/**
+ * Checks that a tensor holds as much data as its shape says, and holds it itself.
+ *
+ * @throws InvalidModelError
+ */
+export function checkTensor(tensor: TensorProto): void {
+  const label = `tensor ${quote(tensor.name)}`;
+  if ((tensor.data_location ?? 0) !== 0 || (tensor.external_data?.length ?? 0) > 0) {
+    refuse(`${label} keeps its data in another file, which is not supported`);
+  }
+  const dims = tensor.dims ?? [];
+  const count = elementCount(label, dims);
+  const storage = STORAGE[tensor.data_type ?? 0];
+  if (storage === undefined) refuse(`${label} has an unknown element type ${tensor.data_type ?? 0}`);
+  const [bits, field, perElement] = storage;
+  const raw = bits > 0 && tensor.raw_data !== undefined;
+  const found = raw ? tensor.raw_data!.length : (tensor[field]?.length ?? 0);
+  const expected = Math.ceil(count * (raw ? bits / 8 : perElement));
+  if (found === expected) return;
+  const unit = raw ? 'bytes' : 'values';
+  refuse(`${label} holds ${found} ${unit} where its shape ${formatDims(dims)} takes ${expected}`);
+}
+
+/** How raw bytes read, for the types of sizes, axes, scales and divisors. */
+const RAW_READERS: Readonly<Record<number, (view: DataView, index: number) => number>> = {
+  [DATA_TYPES.float32]: (view, i) => view.getFloat32(4 * i, true),
+  [DATA_TYPES.float64]: (view, i) => view.getFloat64(8 * i, true),
+  [DATA_TYPES.int64]: (view, i) => Number(view.getBigInt64(8 * i, true)),
+  [DATA_TYPES.uint64]: (view, i) => Number(view.getBigUint64(8 * i, true)),
+  [DATA_TYPES.int32]: (view, i) => view.getInt32(4 * i, true),
+  [DATA_TYPES.uint32]: (view, i) => view.getUint32(4 * i, true),
+  [DATA_TYPES.int16]: (view, i) => view.getInt16(2 * i, true),
+  [DATA_TYPES.uint16]: (view, i) => view.getUint16(2 * i, true),
+  [DATA_TYPES.int8]: (view, i) => view.getInt8(i),
+  [DATA_TYPES.uint8]: (view, i) => view.getUint8(i),
+  [DATA_TYPES.bool]: (view, i) => view.getUint8(i),
+};
+
+/** The `count` elements of a checked tensor as numbers; undefined for the types that those never have. */
+export function tensorNumbers(tensor: TensorProto, count: number): readonly number[] | undefined {
+  const read = RAW_READERS[tensor.data_type ?? 0];
+  if (read === undefined) return undefined;
+  const raw = tensor.raw_data;
+  if (raw === undefined) return tensor[STORAGE[tensor.data_type!]![1]] as number[] | undefined;
+  const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+  return Array.from({ length: count }, (_, i) => read(view, i));
 }

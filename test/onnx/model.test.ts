@@ -29,6 +29,7 @@ const MODEL: ModelProto = {
         name: 'n',
         op_type: 'If',
         domain: 'custom',
+        overload: 'o',
         attribute: [
           { name: 'f', f: -0.5, type: 1 },
           { name: 'i', i: -(2 ** 40), type: 2 },
@@ -51,6 +52,8 @@ const MODEL: ModelProto = {
       { dims: [1], data_type: DATA_TYPES.float64, double_data: [0.1], name: 'double' },
       { dims: [1], data_type: DATA_TYPES.int64, int64_data: [-5], name: 'long' },
       { dims: [], data_type: DATA_TYPES.bool, int32_data: [1], name: 'scalar' },
+      { dims: [1], data_type: DATA_TYPES.uint64, uint64_data: [2 ** 40], name: 'unsigned' },
+      { dims: [1], data_type: DATA_TYPES.string, string_data: [Uint8Array.of(65)], name: 'text' },
     ],
     input: [
       {
@@ -65,7 +68,22 @@ const MODEL: ModelProto = {
     { key: 'a', value: '1' },
     { key: 'b', value: 'ü' },
   ],
-  functions: [{ name: 'F', domain: 'custom', output: ['y'], node: [{ op_type: 'Constant', output: ['y'] }] }],
+  functions: [
+    {
+      name: 'F',
+      domain: 'custom',
+      overload: 'o',
+      attribute: ['v'],
+      output: ['y'],
+      node: [
+        {
+          op_type: 'Constant',
+          output: ['y'],
+          attribute: [{ name: 'value_int', type: 2, ref_attr_name: 'v' }],
+        },
+      ],
+    },
+  ],
 };
 
 /** Without keys whose value is an empty list, which the wire format does not tell from absent ones. */
