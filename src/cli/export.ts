@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { Argument, Command, Option } from 'commander';
+import { PRECISIONS, type Precision } from '../export/generator-model.js';
 import { UserError } from '../system/user-error.js';
 import {
   artifactFiles,
@@ -15,16 +16,24 @@ import { validateConfig } from '../train/config.js';
 import { readRunCheckpoint } from '../train/resume.js';
 import type { RunCheckpoint } from '../train/run-checkpoint.js';
 import { integerOption } from './arguments.js';
-import { type ConfigFlags, modelOptions, presetOption, printPresets, runConfig } from './config-flags.js';
+import {
+  type ConfigFlags,
+  choiceOption,
+  modelOptions,
+  presetOption,
+  printPresets,
+  runConfig,
+} from './config-flags.js';
 
 interface ExportFlags extends ConfigFlags {
   out?: string;
   force?: boolean;
   step?: number;
+  precision?: Precision;
 }
 
 /** Flags that are not about what is trained. */
-const PLACE_FLAGS = ['out', 'force', 'step'];
+const PLACE_FLAGS = ['out', 'force', 'step', 'precision'];
 
 /** Where the state comes from: a run, artifacts that were trained on elsewhere, or a fresh start. */
 async function source(from: string | undefined, flags: ExportFlags, version: string): Promise<RunCheckpoint> {
@@ -55,6 +64,9 @@ export function exportCommand(version: string): Command {
     .addOption(new Option('--out <folder>', 'where to write (default: artifacts)'))
     .addOption(new Option('--force', 'replace earlier artifacts in --out'))
     .addOption(integerOption('--step <step>', 'checkpoint of the run (default: the last one)', { min: 0 }))
+    .addOption(
+      choiceOption('--precision <p>', 'how generator.onnx stores its weights (default: fp32)', PRECISIONS),
+    )
     .addOption(presetOption());
   for (const option of modelOptions()) command.addOption(option);
   return command.action(async (from: string | undefined, flags: ExportFlags) => {
@@ -65,7 +77,7 @@ export function exportCommand(version: string): Command {
     const { out = 'artifacts', force = false } = flags;
     checkArtifactFolder(out, force);
     const checkpoint = await source(from, flags, version);
-    const files = artifactFiles(checkpoint, version);
+    const files = artifactFiles(checkpoint, version, flags.precision);
     writeArtifactFolder(out, files, force);
     process.stdout.write(
       `artifacts after ${checkpoint.step} steps:\n${[...files.keys()].map((name) => `${join(out, name)}\n`).join('')}`,

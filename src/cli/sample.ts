@@ -2,7 +2,15 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { Command, Option } from 'commander';
-import { type Generator, InvalidModelError, loadGenerator, TILE } from '../infer/index.js';
+import {
+  DeviceError,
+  type Generator,
+  InvalidModelError,
+  loadGenerator,
+  SAMPLE_DEVICES,
+  type SampleDevice,
+  TILE,
+} from '../infer/index.js';
 import {
   latentsWriter,
   outputTarget,
@@ -16,6 +24,7 @@ import { readBounded } from '../system/files.js';
 import { availableMemory, gibibytes } from '../system/memory.js';
 import { UserError } from '../system/user-error.js';
 import { integerOption } from './arguments.js';
+import { choiceOption } from './config-flags.js';
 import { interruptible } from './interrupt.js';
 import { createProgress } from './progress.js';
 
@@ -27,6 +36,7 @@ interface SampleFlags {
   columns: number;
   format: SampleFormat;
   batchSize: number;
+  device: SampleDevice | 'auto';
   latents?: string;
   force?: boolean;
 }
@@ -38,18 +48,22 @@ const DEFAULT_OUT: Record<SampleFormat, string> = { grid: 'samples.png', png: 's
 const MAX_MODEL_BYTES = 2 ** 31;
 const EXPECTED = 'a generator.onnx, as gan-onnx train leaves it';
 
-/** What the model itself is to blame for, with its name in front. */
-function modelProblem(path: string, error: unknown): unknown {
+/** What the device or the model is to blame for, with its name in front. */
+function samplingProblem(path: string, error: unknown): unknown {
+  if (error instanceof DeviceError) return new UserError(`--${error.message}`);
   if (!(error instanceof InvalidModelError)) return error;
   return new UserError(`${path}: ${error.message}: expected ${EXPECTED}`);
 }
 
-async function openGenerator(path: string): Promise<Generator> {
+async function openGenerator(path: string, device: SampleFlags['device']): Promise<Generator> {
   const bytes = await readBounded(path, MAX_MODEL_BYTES, EXPECTED);
   try {
-    return await loadGenerator(bytes);
+    const generator = await loadGenerator(bytes, { device });
+    const { device: chosen, reason } = generator.placement;
+    if (device === 'auto') process.stderr.write(`sampling on ${chosen}: ${reason}\n`);
+    return generator;
   } catch (error) {
-    throw modelProblem(path, error);
+    throw samplingProblem(path, error);
   }
 }
 
@@ -113,7 +127,7 @@ async function sample(path: string, flags: SampleFlags): Promise<void> {
     throw new UserError(`--start ${start} is too large for --count ${count}: expected less than 2^53 in all`);
   }
   const targets = outputTargets(path, flags);
-  const generator = await openGenerator(path);
+  const generator = await openGenerator(path, flags.device);
   const writers: SampleWriter[] = [];
   const discard = (): void => {
     for (const writer of writers) writer.discard();
@@ -132,7 +146,7 @@ async function sample(path: string, flags: SampleFlags): Promise<void> {
     );
   } catch (error) {
     discard();
-    throw modelProblem(path, error);
+    throw samplingProblem(path, error);
   } finally {
     process.off('exit', discard);
     await generator.release();
@@ -161,6 +175,12 @@ export function sampleCommand(): Command {
       integerOption('--batch-size <n>', 'samples held in memory at once', { min: 1, max: 65536 }).default(
         256,
       ),
+    )
+    .addOption(
+      choiceOption('--device <name>', 'what runs the generator; auto tries all and takes the fastest', {
+        ...SAMPLE_DEVICES,
+        auto: true,
+      }).default('cpu'),
     )
     .option('--latents <file>', 'also write the latents, as .npy float32 [count, latent]')
     .option('--force', 'replace an existing output')

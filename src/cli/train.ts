@@ -7,7 +7,7 @@ import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from '../train/best-generator.js';
 import { MAX_K } from '../train/config.js';
 import { DATASETS } from '../train/data/index.js';
-import { fastestDevice } from '../train/device-probe.js';
+import { fastestDevice, probeApart } from '../train/device-probe.js';
 import { DEVICES, type DeviceName } from '../train/devices.js';
 import { ENGINES, type EngineName } from '../train/engines.js';
 import { readRunCheckpoint, readStoredRun } from '../train/resume.js';
@@ -127,13 +127,25 @@ async function runPlace(
   return { config, out: flags.resume, resume, ...defined({ dataDir: flags.dataDir ?? stored.dataDir }) };
 }
 
-/** The device to train on; the fastest for this run when it is left to us. */
+/** The longest that a device may take for a few steps, in ms. */
+const TRIAL_LIMIT = 120_000;
+
+/**
+ * The device to train on; the fastest for this run when it is left to us. A GPU is tried in a process of its own first,
+ * because a driver that cannot do it may end its process without a word.
+ */
 async function runDevice(
-  { device, threads }: TrainFlags,
+  { device, threads, engine = 'session' }: TrainFlags,
   config: RunOptions['config'],
   say: (message: string) => void,
 ): Promise<DeviceName | undefined> {
-  if (device !== 'auto') return device;
+  if (device === undefined || device === 'cpu' || engine !== 'session')
+    return device as DeviceName | undefined;
+  if (device !== 'auto') {
+    const { problem } = await probeApart({ engine, device, config, placement: false }, TRIAL_LIMIT);
+    if (problem !== undefined) throw new UserError(problem);
+    return device;
+  }
   say('trying which device is the fastest');
   const choice = await fastestDevice(config, threads);
   say(`training on ${choice.device}: ${choice.reason}`);

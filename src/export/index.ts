@@ -17,7 +17,13 @@ export {
 } from './checkpoint-file.js';
 export { buildCopyGraph, copyName } from './copy-graph.js';
 export { GANS, type GanName, type GanSize } from './gans.js';
-export { buildGeneratorModel, type GeneratorOrigin, generatorMetadata } from './generator-model.js';
+export {
+  buildGeneratorModel,
+  type GeneratorOrigin,
+  generatorMetadata,
+  PRECISIONS,
+  type Precision,
+} from './generator-model.js';
 export { gradients, vectorJacobian } from './gradients.js';
 export { Graph } from './graph.js';
 export { HOST_INPUTS, type NoiseSpec } from './host-inputs.js';

@@ -14,8 +14,8 @@ import {
 } from './shape.js';
 import type { Value } from './value.js';
 
-/** Element types of values in a graph. */
-export type DType = 'float32' | 'float64' | 'int64' | 'int32' | 'uint8' | 'bool';
+/** Element types of values in a graph; float16 only stores constants, and is cast before anything computes with it. */
+export type DType = 'float32' | 'float64' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool';
 
 export interface TensorSpec {
   dtype: DType;

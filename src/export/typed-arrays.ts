@@ -1,5 +1,6 @@
 /** The typed array that holds the elements of each type. */
 
+import { toFloat16 } from './float16.js';
 import type { DType } from './ops.js';
 
 const ARRAYS = {
@@ -8,14 +9,14 @@ const ARRAYS = {
   int32: Int32Array,
   uint8: Uint8Array,
   bool: Uint8Array,
-  int64: BigInt64Array,
 };
 
-/** A typed array of the elements of `dtype` (bool as bytes, int64 as bigints). */
-export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array | BigInt64Array;
+/** A typed array of the elements of a DType (bool as bytes, int64 as bigints, float16 as its bits). */
+export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array | Uint16Array | BigInt64Array;
 
 /** Elements of `dtype` from plain numbers. */
 export function typedArray(dtype: DType, numbers: readonly number[]): TypedArray {
   if (dtype === 'int64') return BigInt64Array.from(numbers, BigInt);
+  if (dtype === 'float16') return toFloat16(Float32Array.from(numbers));
   return ARRAYS[dtype].from(numbers);
 }

@@ -1,7 +1,7 @@
 /**
- * Samples an exported generator. Sample k of seed s is a function of (model, s, k) alone: its latent is counter-based,
- * and the model always runs on whole tiles of samples that are aligned to k, because matrix kernels may round
- * differently for different batch sizes.
+ * Samples an exported generator. Sample k of seed s is a function of (model, s, k) and the device alone: its latent is
+ * counter-based, and the model always runs on whole tiles of samples that are aligned to k, because matrix kernels may
+ * round differently for different batch sizes.
  */
 
 import { InvalidModelError } from '../onnx/index.js';
@@ -12,8 +12,19 @@ import type { ImageStack } from './pixels.js';
 /** Samples per run of the model; part of what makes sample k reproducible on a machine. */
 export const TILE = 64;
 
+/** Where a loaded model runs. */
+export interface Placement {
+  /** For example `cpu` or `webgpu`. */
+  device: string;
+  /** Why there, in words. */
+  reason: string;
+  /** Whether all of the model is known to run there, rather than some of it on the CPU. */
+  wholly: boolean;
+}
+
 /** A loaded model: latents float32 [TILE, latent] in, images float32 [TILE, C, H, W] out. */
 export interface LoadedModel {
+  readonly placement: Placement;
   run(latents: Float32Array): Promise<Float32Array>;
   release(): Promise<void>;
 }
@@ -82,12 +93,18 @@ export class Generator {
     return new Generator(description, await load(bytes, description));
   }
 
+  /** Where the model runs, and why there. */
+  get placement(): Placement {
+    return this.model.placement;
+  }
+
   /**
    * Draws samples `start` to `start + count - 1` of `seed`.
    *
    * @returns images float32 [count, C, H, W] in [-1, 1] (if the model keeps its promise), and their latents
    * @throws RangeError when count is not a positive integer, or seed or start not a non-negative one
-   * @throws InvalidModelError when the model cannot be run as it describes itself, or its images are not finite
+   * @throws InvalidModelError when the model cannot be run as it describes itself, or its images are not finite, and
+   * what the platform's loader says when a device fails
    */
   async sample(request: SampleRequest): Promise<Samples> {
     const { count, seed = 0, start = 0 } = request;

@@ -2,10 +2,12 @@
 
 export { InvalidModelError } from '../onnx/index.js';
 export { describeGenerator, type GeneratorDescription } from './description.js';
+export { DeviceError, SAMPLE_DEVICES, type SampleDevice, type SampleDeviceEntry } from './devices.js';
 export {
   Generator,
   type LoadedModel,
   type ModelLoader,
+  type Placement,
   type SampleRequest,
   type Samples,
   sampleLatents,

@@ -6,6 +6,7 @@
 
 import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import type { Precision } from '../export/generator-model.js';
 import {
   buildArtifacts,
   buildGeneratorModel,
@@ -57,9 +58,14 @@ export function freshCheckpoint(config: RunConfig, version: string): RunCheckpoi
 /**
  * The artifacts of a checkpoint: file contents by relative path.
  *
+ * @param precision how generator.onnx stores its weights; what trains on is always float32
  * @throws UserError when the training API lacks the run's optimiser
  */
-export function artifactFiles(checkpoint: RunCheckpoint, version: string): Map<string, Uint8Array> {
+export function artifactFiles(
+  checkpoint: RunCheckpoint,
+  version: string,
+  precision: Precision = 'fp32',
+): Map<string, Uint8Array> {
   const { config } = checkpoint.record;
   const { optimizer, loss: generatorLoss } = config;
   if (optimizer.kind !== 'adam') {
@@ -82,7 +88,7 @@ export function artifactFiles(checkpoint: RunCheckpoint, version: string): Map<s
     files.set(join(network, CHECKPOINT), checkpoints.get(CHECKPOINT_FILES[network])!);
   }
   const origin = { dataset: config.dataset, step: checkpoint.step, version };
-  return files.set(GENERATOR, buildGeneratorModel(gan, state, origin));
+  return files.set(GENERATOR, buildGeneratorModel(gan, state, origin, precision));
 }
 
 /**

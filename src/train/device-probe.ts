@@ -62,8 +62,12 @@ function inputsFor(
   };
 }
 
-/** Where the nodes of the step graphs run. */
-async function placementOf(device: DeviceName, graphs: readonly StepGraph[], config: RunConfig) {
+/** How many nodes the step graphs have, and which run elsewhere than on the device; each graph is run once. */
+export async function placementOf(
+  device: DeviceName,
+  graphs: readonly StepGraph[],
+  config: RunConfig,
+): Promise<{ total: number; elsewhere: string[] }> {
   const gan = configGan(config);
   const pixels = gan.image.reduce((a, b) => a * b, 1);
   const state = initialState(gan, config.optimizer.kind, config.seed);
@@ -132,7 +136,9 @@ export function probeApart(request: ProbeRequest, limit: number): Promise<Device
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
       child.kill('SIGKILL');
-      resolve({ problem: `--device ${request.device} did no step in ${limit / 1000} s` });
+      resolve({
+        problem: `--device ${request.device} did not do its first steps in ${limit / 1000} s: use --device cpu`,
+      });
     }, limit);
     child.on('message', (probe) => {
       clearTimeout(timer);

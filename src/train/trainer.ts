@@ -85,8 +85,8 @@ export interface Trainer {
   /** Runs the next step. */
   step(wants?: Wants): Promise<StepReport>;
   /**
-   * Runs the next steps in one call, where the engine can: at most `most`, fewer when the batch size changes, and one
-   * where it cannot. Losses are brought of each; the pictures of none.
+   * Runs the next steps in one call, where the engine can: at most `most`, fewer when the batch size changes or their
+   * inputs would take more than 64 MiB, and one where it cannot. Losses are brought of each; the pictures of none.
    */
   steps(most: number): Promise<StepReport[]>;
   /** A copy of the state as it stands. */
@@ -168,7 +168,8 @@ export async function createTrainer({
       if (running.runMany === undefined || most === 1) return [await single({ generated: false })];
       const drawn = [draw(step)];
       const sizes = (inputs: readonly StepInputs[]) => inputs.map((input) => input.batchSize).join();
-      while (drawn.length < most) {
+      const affordable = Math.max(1, Math.floor(CALL_BYTES / bytesOf(drawn[0]!)));
+      while (drawn.length < Math.min(most, affordable)) {
         const next = draw(step + drawn.length);
         if (sizes(next) !== sizes(drawn[0]!)) break;
         drawn.push(next);
@@ -185,6 +186,14 @@ export async function createTrainer({
     readState: () => running.readState(),
     close: () => running.close(),
   };
+}
+
+/** What the inputs of one call may take. */
+const CALL_BYTES = 64 * 2 ** 20;
+
+function bytesOf(inputs: readonly StepInputs[]): number {
+  const arrays = inputs.flatMap(({ noise, real }) => [...Object.values(noise), ...(real ? [real] : [])]);
+  return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
 /** The state that training begins with: the given one, its optimisers begun anew where it has no moments. */

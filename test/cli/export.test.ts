@@ -128,6 +128,26 @@ describe('gan-onnx export', () => {
     await generator.release();
   });
 
+  it('stores the weights of generator.onnx in float16 with --precision fp16, and only those', async () => {
+    const large = ['--network', 'mlp', '--img-size', '28', '--latent-dim', '8'];
+    const run = join(temporaryFolder(), 'run');
+    expect((await ganOnnx([...smallRun(), '--max-steps', '3', '--out', run])).code).toBe(0);
+    for (const from of [large, [run]]) {
+      const [full, half] = [await exported(...from), await exported(...from, '--precision', 'fp16')];
+      const bytes = (folder: string) => readFileSync(join(folder, 'generator.onnx'));
+      expect(bytes(half).length / bytes(full).length).toBeLessThan(0.55);
+      for (const name of LAYOUT) {
+        const [a, b] = [full, half].map((folder) => readFileSync(join(folder, 'generator', name)));
+        expect(a!.equals(b!), name).toBe(true);
+      }
+      const generator = await loadGenerator(bytes(half));
+      expect(generator.description.metadata.get('gan-onnx.precision')).toBe('fp16');
+      expect((await generator.sample({ count: 2 })).count).toBe(2);
+      await generator.release();
+    }
+    await refuses(['--precision', 'fp8'], /Allowed choices are fp32, fp16/, 2);
+  });
+
   it('replaces earlier artifacts with --force, and nothing else', async () => {
     const out = await exported(...SMALL);
     await refuses([...SMALL, '--out', out], /already holds files: choose another folder, or --force/);

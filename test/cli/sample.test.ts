@@ -4,6 +4,7 @@ import { Jimp } from 'jimp';
 import { describe, expect, it } from 'vitest';
 import { buildGeneratorModel, GANS, initialState } from '../../src/export/index.js';
 import { ganOnnx, temporaryFolder } from '../support/cli.js';
+import { softwareVulkan } from '../support/software-vulkan.js';
 
 const PIXELS = 28 * 28;
 
@@ -78,7 +79,6 @@ describe('gan-onnx sample', () => {
 
   it('leaves nothing half-written when it is interrupted', async () => {
     const { folder, model } = generatorFolder();
-    let sent = false;
     const args = [
       '--count',
       '1000000',
@@ -89,13 +89,71 @@ describe('gan-onnx sample', () => {
       '--out',
       join(folder, 's.npy'),
     ];
-    // The plain progress lines come every ten seconds: a timer stands in for the user's patience.
     const { code } = await ganOnnx(['sample', model, ...args], {}, undefined, (child) => {
-      if (sent) return;
-      sent = true;
-      setTimeout(() => child.kill('SIGINT'), 1500);
+      const timer = setInterval(() => {
+        // Until its temporary file is there, the command may not listen yet.
+        if (readdirSync(folder).length === 1) return;
+        clearInterval(timer);
+        setTimeout(() => child.kill('SIGINT'), 200);
+      }, 20);
     });
     expect(code).toBe(130);
     expect(readdirSync(folder)).toEqual(['generator.onnx']);
+  });
+});
+
+/** The environment of a machine without a GPU: no driver is where there is none to be found. */
+const NO_GPU = {
+  VK_DRIVER_FILES: '/nowhere.json',
+  VK_ICD_FILENAMES: '/nowhere.json',
+  CUDA_VISIBLE_DEVICES: '-1',
+};
+
+describe('gan-onnx sample --device', () => {
+  it.each([
+    ['webgpu', /^gan-onnx: --device webgpu cannot be used \(.+\): it needs a GPU and its driver.*\n$/],
+    ['cuda', /^gan-onnx: --device cuda cannot be used \(.+\): it needs an NVIDIA GPU with its driver.*\n$/],
+  ])('%s says in one line that it is not there, and what it takes', async (device, line) => {
+    const { folder, model } = generatorFolder();
+    const flags = ['--device', device, '--out', join(folder, 's.png')];
+    const { code, stdout, stderr } = await ganOnnx(['sample', model, ...flags], { env: NO_GPU });
+    expect(stderr).toMatch(line);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(readdirSync(folder)).toEqual(['generator.onnx']);
+  });
+
+  it('auto takes the cpu where there is no GPU, says so and why, and draws the same', async () => {
+    const { folder, model } = generatorFolder();
+    const draw = async (device: string) => {
+      const out = join(folder, `${device}.npy`);
+      const flags = ['--count', '5', '--format', 'npy', '--device', device, '--out', out];
+      const result = await ganOnnx(['sample', model, ...flags], { env: NO_GPU });
+      expect(result.code).toBe(0);
+      return { ...result, bytes: readFileSync(out) };
+    };
+    const [cpu, auto] = [await draw('cpu'), await draw('auto')];
+    expect(auto.bytes.equals(cpu.bytes)).toBe(true);
+    expect(auto.stderr).toMatch(
+      /^sampling on cpu: cpu takes [\d.]+ ms for 64 samples; webgpu cannot be used \(.+\); cuda cannot be used \(/m,
+    );
+    expect(cpu.stderr).not.toContain('sampling on');
+  });
+
+  it('is no name that there is not: wrong usage', async () => {
+    expect((await ganOnnx(['sample', 'g.onnx', '--device', 'abacus'])).code).toBe(2);
+  });
+
+  it.skipIf(softwareVulkan() === undefined)('webgpu draws what the cpu draws, within 1e-3', async () => {
+    const { folder, model } = generatorFolder();
+    const draw = async (device: string) => {
+      const out = join(folder, `${device}.npy`);
+      const flags = ['--count', '70', '--format', 'npy', '--device', device, '--out', out];
+      const { code, stderr } = await ganOnnx(['sample', model, ...flags], { env: softwareVulkan()! });
+      expect(code, stderr).toBe(0);
+      return npy(out, '70, 1, 28, 28');
+    };
+    const [gpu, cpu] = [await draw('webgpu'), await draw('cpu')];
+    const worst = gpu.reduce((most, value, i) => Math.max(most, Math.abs(value - cpu[i]!)), 0);
+    expect(worst).toBeLessThan(1e-3);
   });
 });

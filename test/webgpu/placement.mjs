@@ -2,6 +2,8 @@
 
 import { InferenceSession } from 'onnxruntime-node';
 import { buildStepGraph, GANS, GRAPH_TARGETS } from '../../dist/export/index.js';
+import { placementOf } from '../../dist/train/device-probe.js';
+import { DEFAULT_CONFIG } from '../../dist/train/index.js';
 
 const constant = (value) => ({ kind: 'constant', value });
 const OPTIMIZERS = {
@@ -24,20 +26,23 @@ for (const network of Object.keys(GANS)) {
   const gan = GANS[network]({ image: [1, 28, 28], latentSize: 100 });
   for (const [kind, optimizer] of Object.entries(OPTIMIZERS)) {
     for (const name of ['joint', 'discriminator', 'generator']) {
-      const { bytes } = buildStepGraph(name, {
+      const graph = buildStepGraph(name, {
         gan,
         optimizer,
         generatorLoss: 'nonsaturating',
         target: GRAPH_TARGETS.webgpu,
       });
       // ONNX Runtime refuses the session when a node is left for the CPU.
-      const result = await InferenceSession.create(bytes, {
+      const result = await InferenceSession.create(graph.bytes, {
         executionProviders: ['webgpu'],
         logSeverityLevel: 4,
         extra: { session: { disable_cpu_ep_fallback: '1' } },
       }).then(
         (session) => session.release().then(() => 'all on webgpu'),
-        (error) => error.message,
+        async () => {
+          const config = { ...DEFAULT_CONFIG, gan: network, optimizer, batchSize: 4 };
+          return `on the CPU: ${(await placementOf('webgpu', [graph], config)).elsewhere.join(', ')}`;
+        },
       );
       found[`${network} ${kind} ${name}`] = result;
     }

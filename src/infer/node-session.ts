@@ -1,0 +1,73 @@
+/** A generator as a session of onnxruntime-node, in this process. */
+
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { InvalidModelError } from '../onnx/index.js';
+import type { GeneratorDescription } from './description.js';
+import { SAMPLE_DEVICES, type SampleDevice, type SampleDeviceEntry } from './devices.js';
+import { TILE } from './generator.js';
+
+/** What a session must know of a generator. */
+export type ModelPorts = Pick<GeneratorDescription, 'input' | 'output' | 'latentSize' | 'image'>;
+
+export interface SessionRequest {
+  device: SampleDevice;
+  ports: ModelPorts;
+  /** Threads inside an operator on the CPU. */
+  threads?: number | undefined;
+}
+
+export interface OpenSession {
+  /** Whether every node runs on the device. */
+  wholly: boolean;
+  /** float32 [TILE, latent] in, float32 [TILE, C, H, W] out. */
+  run(latents: Float32Array): Promise<Float32Array>;
+  release(): Promise<void>;
+}
+
+const NO_FALLBACK = { session: { disable_cpu_ep_fallback: '1' } };
+
+/** A session on a device: all of it there, or, for a model that needs it, with the CPU's help. */
+async function create(
+  bytes: Uint8Array,
+  { device, threads }: SessionRequest,
+): Promise<{ session: InferenceSession; wholly: boolean }> {
+  const { provider, strict }: SampleDeviceEntry = SAMPLE_DEVICES[device];
+  const options: InferenceSession.SessionOptions = {
+    executionProviders: [provider],
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 4,
+    ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+  };
+  if (!strict) return { session: await InferenceSession.create(bytes, options), wholly: device === 'cpu' };
+  try {
+    const session = await InferenceSession.create(bytes, { ...options, extra: NO_FALLBACK });
+    return { session, wholly: true };
+  } catch (error) {
+    if (!/fallback to CPU EP has been explicitly disabled/.test(String(error))) throw error;
+    return { session: await InferenceSession.create(bytes, options), wholly: false };
+  }
+}
+
+/**
+ * Loads a generator on a device. Its outputs come to the CPU by themselves: asking a GPU tensor for its data would
+ * abort Node.
+ *
+ * @throws ONNX Runtime's error; `run` too, and InvalidModelError when the output is not what `ports` promises
+ */
+export async function openSession(bytes: Uint8Array, request: SessionRequest): Promise<OpenSession> {
+  const { input, output, latentSize, image } = request.ports;
+  const { session, wholly } = await create(bytes, request);
+  const expected = image.reduce((a, b) => a * b, TILE);
+  return {
+    wholly,
+    async run(latents) {
+      const feeds = { [input]: new Tensor('float32', latents, [TILE, latentSize]) };
+      const { data } = (await session.run(feeds))[output]!;
+      if (!(data instanceof Float32Array) || data.length !== expected) {
+        throw new InvalidModelError(`its output ${output} is not float32 [N, ${image.join(', ')}]`);
+      }
+      return data;
+    },
+    release: () => session.release(),
+  };
+}
