@@ -26,8 +26,8 @@ const WORK = { always: 2 ** 37, perFileByte: 2 ** 17 };
 /** In the time of a multiplication in a product of matrices, much less than one byte is read, computed and written. */
 const WORK_PER_BYTE = 16;
 
-/** Nodes visited, those of functions once for each call. */
-const MAX_VISITS = 200_000;
+/** Nodes to run, those of functions once for each call: more would take ONNX Runtime long to load. */
+const MAX_VISITS = 20_000;
 const MAX_CALL_DEPTH = 32;
 
 /** Operators whose result differs from run to run. */
@@ -99,7 +99,9 @@ class DryRun {
       if (isKnownDomain(domain)) {
         refuse(`it has a function ${quote(name)} in a domain of ONNX's own operators`);
       }
-      this.functions.set(functionKey(domain, name, overload), fn);
+      const key = functionKey(domain, name, overload);
+      if (this.functions.has(key)) refuse(`it has two functions ${quote(name)}`);
+      this.functions.set(key, fn);
     }
     this.version = standardVersion(model.opset_import) ?? 1;
   }
@@ -176,7 +178,7 @@ class DryRun {
 
   /** Outlines of a node's outputs by name. */
   private node(node: NodeProto, scope: Scope): (readonly [string, Outline])[] {
-    if (++this.visits > MAX_VISITS) refuse(`its functions come to more than ${MAX_VISITS} nodes`);
+    if (++this.visits > MAX_VISITS) refuse(`it comes to more than ${MAX_VISITS} nodes`);
     const inputs = (node.input ?? []).map((name) => (name === '' ? undefined : scope.get(name)));
     const outlines = this.outputs(node, inputs, scope);
     const fixed = isFixed(node, scope);

@@ -19,6 +19,9 @@ import { checkTensor, elementCount, tensorBytes } from './tensor.js';
 /** More nodes than any real model has, those of subgraphs and functions included. */
 const MAX_NODES = 100_000;
 
+/** More initialisers than any real model has; the time that ONNX Runtime takes grows with the square of their number. */
+const MAX_TENSORS = 20_000;
+
 /** Longer names than any exporter writes. */
 const MAX_NAME = 4096;
 
@@ -45,6 +48,7 @@ class Scope {
 
 class StructureCheck {
   private nodes = 0;
+  private tensors = 0;
 
   graph(graph: GraphProto, outer?: Scope): void {
     const scope = new Scope(outer);
@@ -75,6 +79,8 @@ class StructureCheck {
 
   /** Initialisers may be named like an input, whose default value they are then. */
   private initializers({ initializer = [], sparse_initializer = [] }: GraphProto, scope: Scope): void {
+    this.tensors += initializer.length + sparse_initializer.length;
+    if (this.tensors > MAX_TENSORS) refuse(`it has more than ${MAX_TENSORS} tensors`);
     const names = new Set<string>();
     for (const tensor of initializer) checkTensor(tensor);
     for (const sparse of sparse_initializer) checkSparse(sparse);

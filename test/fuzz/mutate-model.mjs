@@ -328,10 +328,13 @@ export const MODEL_MUTATIONS = {
   },
   /** Another dimension, with data to match. */
   tensorSize(random, { graph }) {
-    const tensors = graph.initializer.filter(({ dims, raw_data }) => dims?.length && raw_data?.length);
+    const bytesOf = ({ dims, raw_data }) => (raw_data?.length ?? 0) / product(dims ?? []);
+    const tensors = graph.initializer.filter(
+      (tensor) => tensor.dims?.length && [1, 2, 4, 8].includes(bytesOf(tensor)),
+    );
     if (tensors.length === 0) return;
     const tensor = random.pick(tensors);
-    const bytes = tensor.raw_data.length / product(tensor.dims);
+    const bytes = bytesOf(tensor);
     const at = random.below(tensor.dims.length);
     tensor.dims[at] = Math.max(0, random.pick([0, 1, 2, tensor.dims[at] - 1, tensor.dims[at] + 1]));
     const raw = new Uint8Array(product(tensor.dims) * bytes);
@@ -341,7 +344,8 @@ export const MODEL_MUTATIONS = {
   /** Constant integers are sizes, axes and the like. */
   integers(random, { graph }) {
     const tensors = graph.initializer.filter(
-      ({ data_type, raw_data }) => data_type === DATA_TYPES.int64 && raw_data?.length,
+      ({ data_type, raw_data }) =>
+        data_type === DATA_TYPES.int64 && raw_data?.length && raw_data.length % 8 === 0,
     );
     if (tensors.length === 0) return;
     const tensor = random.pick(tensors);

@@ -188,6 +188,12 @@ describe('the data of a tensor', () => {
     expect(of({ dims, data_type: 1, float_data: [1] })).toBe('tensor "w" has 33 axes');
   });
 
+  it('is that of a reasonable number of tensors', () => {
+    const many = (count: number) => Array.from({ length: count }, (_, i) => scalar(`w${i}`));
+    expect(refusal({ initializer: many(20_000) })).toBe('accepted');
+    expect(refusal({ initializer: many(20_001) })).toBe('it has more than 20000 tensors');
+  });
+
   it('has a type that exists', () => {
     expect(of({ dims: [1], data_type: 99, raw_data: new Uint8Array(4) })).toBe(
       'tensor "w" has an unknown element type 99',
