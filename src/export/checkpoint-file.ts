@@ -4,7 +4,7 @@
  */
 
 import { Builder, type Offset } from 'flatbuffers';
-import { DATA_TYPES, dataTypeName } from '../onnx/index.js';
+import { DATA_TYPES, dataTypeName, shortName } from '../onnx/index.js';
 import {
   hasIdentifier,
   InvalidFlatbufferError,
@@ -103,7 +103,7 @@ function fail(message: string): never {
 
 /** A name for a message: on one line, and short enough for one. */
 function quote(name: string): string {
-  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
+  return `"${shortName(name)}"`;
 }
 
 // ---- what must hold for every checkpoint, written or read -----------------------------------------------------------

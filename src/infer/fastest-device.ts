@@ -1,8 +1,9 @@
 /** `device: 'auto'`: every device draws the same tile of samples, and the fastest that draws it right is taken. */
 
 import type { Distribution } from '../random/index.js';
+import { TILE } from './description.js';
 import { DeviceError, SAMPLE_DEVICES, type SampleDevice } from './devices.js';
-import { type LoadedModel, sampleLatents, TILE } from './generator.js';
+import { type LoadedModel, sampleLatents } from './generator.js';
 
 /** Loads the model on a device; `signal` ends a trial that takes too long. */
 export type DeviceOpener = (device: SampleDevice, signal: AbortSignal) => Promise<LoadedModel>;

@@ -6,11 +6,8 @@
 
 import { InvalidModelError } from '../onnx/index.js';
 import { type Distribution, randomRows } from '../random/index.js';
-import { describeGenerator, type GeneratorDescription } from './description.js';
+import { describeGenerator, type GeneratorDescription, TILE } from './description.js';
 import type { ImageStack } from './pixels.js';
-
-/** Samples per run of the model; part of what makes sample k reproducible on a machine. */
-export const TILE = 64;
 
 /** Where a loaded model runs. */
 export interface Placement {

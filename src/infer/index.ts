@@ -1,7 +1,7 @@
 /** Sampling an exported generator. Imports nothing of training. */
 
 export { InvalidModelError } from '../onnx/index.js';
-export { describeGenerator, type GeneratorDescription } from './description.js';
+export { describeGenerator, type GeneratorDescription, TILE } from './description.js';
 export { DeviceError, SAMPLE_DEVICES, type SampleDevice, type SampleDeviceEntry } from './devices.js';
 export {
   Generator,
@@ -11,7 +11,6 @@ export {
   type SampleRequest,
   type Samples,
   sampleLatents,
-  TILE,
 } from './generator.js';
 export { loadGenerator, type NodeLoadOptions, nodeLoader } from './load-node.js';
 export {

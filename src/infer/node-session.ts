@@ -3,8 +3,8 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { InvalidModelError } from '../onnx/index.js';
 import type { GeneratorDescription } from './description.js';
+import { TILE } from './description.js';
 import { SAMPLE_DEVICES, type SampleDevice, type SampleDeviceEntry } from './devices.js';
-import { TILE } from './generator.js';
 
 /** What a session must know of a generator. */
 export type ModelPorts = Pick<GeneratorDescription, 'input' | 'output' | 'latentSize' | 'image'>;

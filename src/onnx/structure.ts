@@ -152,7 +152,7 @@ class StructureCheck {
 
   /** ONNX Runtime repeats names in its messages as they are. */
   private name(what: string, name = ''): void {
-    if (name.length > MAX_NAME) refuse(`the name of a ${what} has ${name.length} characters`);
+    if (name.length > MAX_NAME) refuse(`${what} ${quote(name)} has a name of ${name.length} characters`);
     if (/\p{Cc}/u.test(name)) refuse(`${what} ${quote(name)} has control characters in its name`);
   }
 }

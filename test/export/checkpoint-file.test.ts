@@ -482,7 +482,7 @@ describe('decodeCheckpoint refuses', () => {
     [
       'an optimizer group of another name',
       withGroups(aGroup({ 0: text('a\nb') })),
-      'optimizer group "a\\nb", expected "group0"',
+      'optimizer group "a\ufffdb", expected "group0"',
     ],
     [
       'an optimizer group without a name',
@@ -765,7 +765,7 @@ describe('encodeCheckpoint refuses', () => {
       { strings: new Map([['p', 'ü'.repeat(2 ** 19 + 1)]]) },
       'a string of 1048578 bytes, more than 1048576',
     ],
-    ['half a character', { strings: new Map([['p', '\ud83d']]) }, 'the string "\\ud83d" is not well-formed'],
+    ['half a character', { strings: new Map([['p', '\ud83d']]) }, 'the string "\ufffd" is not well-formed'],
     [
       'more than ONNX Runtime can hold',
       {

@@ -17,8 +17,8 @@ import { mutateModel } from './mutate-model.mjs';
 import { Random } from './random.mjs';
 import { seedFiles } from './seeds.mjs';
 
-/** Room for two names out of a file, each cut to 80 characters and escaped. */
-const MAX_MESSAGE = 1200;
+/** Room for two names out of a file, each cut to 80 characters. */
+const MAX_MESSAGE = 400;
 
 /** Whether a message is one line that a user can read. */
 function isClear(message) {

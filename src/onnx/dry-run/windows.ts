@@ -53,10 +53,10 @@ function positions(
   });
 }
 
-/** Axes of an image that windows move over; `at` says where the image and the weights are among the inputs. */
-function image(call: Call, index = 0): { outer: readonly number[]; spatial: readonly number[] } {
-  const { shape } = call.input(index);
-  if (shape.length < 3) call.fail(`its input ${index} has ${shape.length} axes, expected images`);
+/** [N, C] of the images, and the axes that windows move over. */
+function image(call: Call): { outer: readonly number[]; spatial: readonly number[] } {
+  const { shape } = call.input(0);
+  if (shape.length < 3) call.fail(`its input 0 has ${shape.length} axes, expected images`);
   return { outer: shape.slice(0, 2), spatial: shape.slice(2) };
 }
 
