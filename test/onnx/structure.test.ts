@@ -126,7 +126,9 @@ describe('names', () => {
     expect(refusal({ input: values('größe 大小') })).toBe('accepted');
     const message = refusal({ node: [node(['x'.repeat(4000)], [])] });
     expect(message.length).toBeLessThan(200);
-    expect(refusal({ input: values('x'.repeat(5000)) })).toMatch(/^input "x{80}…" has a name of 5000 characters$/);
+    expect(refusal({ input: values('x'.repeat(5000)) })).toMatch(
+      /^input "x{80}…" has a name of 5000 characters$/,
+    );
   });
 });
 
