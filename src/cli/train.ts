@@ -139,8 +139,9 @@ async function runDevice(
   config: RunOptions['config'],
   say: (message: string) => void,
 ): Promise<DeviceName | undefined> {
-  if (device === undefined || device === 'cpu' || engine !== 'session')
-    return device as DeviceName | undefined;
+  // Only the session engine has a choice; a device that another one lacks is refused with the rest.
+  if (engine !== 'session') return device === 'auto' ? undefined : device;
+  if (device === undefined || device === 'cpu') return device;
   if (device !== 'auto') {
     const { problem } = await probeApart({ engine, device, config, placement: false }, TRIAL_LIMIT);
     if (problem !== undefined) throw new UserError(problem);

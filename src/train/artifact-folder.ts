@@ -50,7 +50,6 @@ export function freshCheckpoint(config: RunConfig, version: string): RunCheckpoi
   return {
     step: 0,
     state: initialState(configGan(config), config.optimizer.kind, config.seed),
-    hasMoments: true,
     record: { config, data: '', epoch: 0, batch: 0, engine: 'none', version },
   };
 }
@@ -78,7 +77,7 @@ export function artifactFiles(
   const state = startingState(gan, config, checkpoint.state);
   const updatesBefore = forgottenUpdates(config, checkpoint.step, state);
   const options: StepGraphOptions = { gan, optimizer, generatorLoss, version, updatesBefore };
-  const checkpoints = encodeRunCheckpoint({ ...checkpoint, state, hasMoments: true });
+  const checkpoints = encodeRunCheckpoint({ ...checkpoint, state });
   const files = new Map<string, Uint8Array>();
   for (const network of NETWORKS) {
     const artifacts = buildArtifacts(network, options);

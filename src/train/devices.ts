@@ -1,6 +1,7 @@
 /** The table of devices that the session engine runs on in Node. A new one is an entry here. */
 
 import { GRAPH_TARGETS, type GraphTarget } from '../export/index.js';
+import { type Failure, outOfMemory, reasonOf } from '../infer/devices.js';
 import { UserError } from '../system/user-error.js';
 import type { Engine } from './engine.js';
 import { createLoopEngine } from './loop-engine.js';
@@ -65,34 +66,29 @@ export const DEVICES = {
 
 export type DeviceName = keyof typeof DEVICES;
 
-/** What a native error says in its first line, without the place in ONNX Runtime's source. */
-export function nativeMessage(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  const line = text.split('\n', 1)[0]!;
-  // "<file>:<line> <function> <condition> was false. <what went wrong>"
-  return line.replace(/^.*was (?:false|true)\. /, '').slice(0, 200);
+/** What is known of a native error. */
+function failureOf(error: unknown): Failure {
+  return { message: error instanceof Error ? error.message : String(error) };
 }
-
-const OUT_OF_MEMORY = /out of memory|OOM|bad_alloc|allocat/i;
 
 /** One line for a device that could not be used: what was tried, what was found, what to do. */
 export function deviceProblem(device: DeviceName, error: unknown): UserError {
   if (error instanceof UserError) return error;
-  const found = nativeMessage(error);
-  const remedy = OUT_OF_MEMORY.test(found)
+  const failure = failureOf(error);
+  const remedy = outOfMemory(failure)
     ? 'reduce --batch-size or --img-size, or use --device cpu'
     : DEVICES[device].remedy;
   return new UserError(
-    `--device ${device} cannot be used (${found}): ${remedy}; gan-onnx doctor lists what works`,
+    `--device ${device} cannot be used (${reasonOf(failure)}): ${remedy}; gan-onnx doctor lists what works`,
   );
 }
 
 /** One line for a device that failed in the middle of a run. */
 export function deviceFailure(device: DeviceName, error: unknown): UserError {
-  const found = nativeMessage(error);
-  const cause = OUT_OF_MEMORY.test(found) ? 'ran out of memory' : 'failed';
+  const failure = failureOf(error);
+  const cause = outOfMemory(failure) ? 'ran out of memory' : 'failed';
   return new UserError(
-    `--device ${device} ${cause} in the middle of a step (${found}): checkpoints are intact, and --resume goes on from ` +
+    `--device ${device} ${cause} in the middle of a step (${reasonOf(failure)}): checkpoints are intact, and --resume goes on from ` +
       'the last one, also with --device cpu',
   );
 }

@@ -1,6 +1,5 @@
 /** Training: engines, the adversarial loop, data, and runs on disk. */
 
-export { UserError } from '../system/user-error.js';
 export {
   artifactFiles,
   freshCheckpoint,
@@ -8,23 +7,10 @@ export {
   writeArtifactFolder,
 } from './artifact-folder.js';
 export type { GeneratorMeasure } from './best-generator.js';
-export {
-  configGan,
-  DEFAULT_CONFIG,
-  type RunConfig,
-  type RunLength,
-  runLength,
-  validateConfig,
-} from './config.js';
-export {
-  type Dataset,
-  type DatasetDescription,
-  type DatasetOptions,
-  datasetInMemory,
-} from './data/dataset.js';
+export type { RunLength } from './config.js';
+export type { DatasetOptions } from './data/dataset.js';
 export { DATASETS, type DatasetEntry, type DatasetName, openDataset } from './data/index.js';
 export { DEVICES, type DeviceEntry, type DeviceName } from './devices.js';
-export type { Engine, StepInputs, StepResult, Wants } from './engine.js';
 export {
   type ChosenEngine,
   chooseEngine,
@@ -48,18 +34,5 @@ export {
   type RunRecord,
 } from './run-checkpoint.js';
 export { createSessionEngine, type SessionEngineOptions } from './session-engine.js';
-export {
-  createTrainer,
-  type EngineFactory,
-  type EngineRequest,
-  type StepReport,
-  type Trainer,
-  type TrainerOptions,
-  type TrainingPoint,
-} from './trainer.js';
-export {
-  createTrainingApiEngine,
-  type TrainingApi,
-  type TrainingApiEngineOptions,
-} from './training-api-engine.js';
 export { type ScheduleName, UPDATE_SCHEDULES } from './update-schedules.js';
+export * from './web.js';

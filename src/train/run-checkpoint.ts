@@ -5,7 +5,6 @@ import {
   type CheckpointProperties,
   decodeCheckpoint,
   encodeCheckpoint,
-  type GanSpec,
   type GanState,
   hasMoments,
   InvalidCheckpointError,
@@ -51,16 +50,15 @@ export interface RunRecord {
 /** A point of a run to go on from. */
 export interface RunCheckpoint extends TrainingPoint {
   record: RunRecord;
-  /** Whether the optimisers' moments of both networks are in it. */
-  hasMoments: boolean;
 }
 
 /** Name of the property with the updates that a network had before its optimiser began to count. */
 const UPDATES_BEFORE = 'updates_before';
 
-/** Whether the moments of both networks are in a state. */
-export function stateHasMoments(gan: GanSpec, { optimizer }: RunConfig, state: GanState): boolean {
-  return NETWORKS.every((network) => hasMoments(gan[network], optimizer, state));
+/** Whether the optimisers' moments of both networks are in a checkpoint. */
+export function holdsMoments({ record: { config }, state }: RunCheckpoint): boolean {
+  const gan = configGan(config);
+  return NETWORKS.every((network) => hasMoments(gan[network], config.optimizer, state));
 }
 
 function properties(checkpoint: RunCheckpoint): CheckpointProperties {
@@ -81,7 +79,7 @@ function properties(checkpoint: RunCheckpoint): CheckpointProperties {
       ['data_sha256', record.data],
       ['engine', record.engine],
       ['gan_onnx_version', record.version],
-      ['moments', checkpoint.hasMoments ? 'kept' : 'unknown'],
+      ['moments', holdsMoments(checkpoint) ? 'kept' : 'unknown'],
       // As text: the format's own floats have 24 bits.
       ...(best === undefined ? [] : ([['best_score', String(best.score)]] as const)),
     ]),
@@ -170,7 +168,6 @@ export function decodeRunCheckpoint(files: CheckpointFiles): RunCheckpoint {
     return {
       step: integer(first, 'step'),
       state,
-      hasMoments: stateHasMoments(gan, config, state),
       record: {
         config,
         data: text(first, 'data_sha256'),

@@ -9,7 +9,7 @@ import { UserError } from '../system/user-error.js';
 import { type GeneratorMeasure, referenceImages, scoreGenerator } from './best-generator.js';
 import { configGan, type RunConfig } from './config.js';
 import type { Dataset } from './data/dataset.js';
-import { type BestScore, encodeRunCheckpoint, stateHasMoments } from './run-checkpoint.js';
+import { type BestScore, encodeRunCheckpoint } from './run-checkpoint.js';
 import type { RunDirectory } from './run-directory.js';
 import type { Trainer } from './trainer.js';
 
@@ -152,7 +152,6 @@ export class RunKeeper {
     const files = encodeRunCheckpoint({
       step,
       state,
-      hasMoments: stateHasMoments(configGan(config), config, state),
       record: {
         config,
         data: dataset.description.sha256,

@@ -11,7 +11,7 @@ import type { DeviceName } from './devices.js';
 import { chooseEngine, type EngineName } from './engines.js';
 import { checkMemory } from './memory.js';
 import { requireSameConfig, requireSameData } from './resume.js';
-import type { BestScore, RunCheckpoint } from './run-checkpoint.js';
+import { type BestScore, holdsMoments, type RunCheckpoint } from './run-checkpoint.js';
 import { checkResumable, checkRunDirectory, RunDirectory } from './run-directory.js';
 import { diverged, RunKeeper } from './run-keeper.js';
 import { createTrainer, type StepReport, type Trainer } from './trainer.js';
@@ -106,7 +106,7 @@ export async function train(options: RunOptions): Promise<RunResult> {
   });
   try {
     signal?.throwIfAborted();
-    if (resume?.hasMoments === false) on.progress?.(forgottenMoments(resume));
+    if (resume !== undefined && !holdsMoments(resume)) on.progress?.(forgottenMoments(resume));
     const directory = openDirectory(options);
     directory.write('config', configJson(options, dataset.description));
     on.start?.({ length: trainer.length, done: trainer.done, dataset: dataset.description, out });

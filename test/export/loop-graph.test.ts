@@ -3,21 +3,14 @@ import {
   buildStepGraph,
   GANS,
   GRAPH_TARGETS,
-  type OptimizerSpec,
   type StepGraphName,
   type StepGraphOptions,
 } from '../../src/export/index.js';
 import { buildLoopGraph, type LoopGraph, stackedName } from '../../src/export/loop-graph.js';
 import { decodeModel, type GraphProto, type ValueInfoProto } from '../../src/onnx/index.js';
+import { ADAM } from '../support/optimizers.js';
 import { openGraph } from '../support/run-graph.js';
 
-const ADAM: OptimizerSpec = {
-  kind: 'adam',
-  learningRate: { kind: 'constant', value: 1e-3 },
-  b1: 0.5,
-  b2: 0.999,
-  eps: 1e-8,
-};
 /** BatchNorm in G, dropout in D. */
 const OPTIONS: StepGraphOptions = {
   gan: GANS.mlp({ image: [1, 8, 8], latentSize: 4 }),

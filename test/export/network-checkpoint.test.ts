@@ -13,19 +13,8 @@ import {
 } from '../../src/export/index.js';
 import { unit } from '../support/hash.js';
 import { sameBits } from '../support/numbers.js';
+import { ADAM, SGD } from '../support/optimizers.js';
 
-const ADAM: OptimizerSpec = {
-  kind: 'adam',
-  learningRate: { kind: 'constant', value: 2e-4 },
-  b1: 0.5,
-  b2: 0.999,
-  eps: 1e-8,
-};
-const SGD: OptimizerSpec = {
-  kind: 'sgd',
-  learningRate: { kind: 'constant', value: 0.1 },
-  momentum: { kind: 'constant', value: 0.5 },
-};
 const gan = GANS.mlp({ image: [1, 4, 4], latentSize: 3 });
 
 /** A state whose every number is another one, as after some training. */

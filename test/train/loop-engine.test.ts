@@ -15,22 +15,11 @@ import { drawNoise } from '../../src/train/feed.js';
 import { createSessionEngine } from '../../src/train/index.js';
 import { createLoopEngine, type LoopEngine, type StepMetrics } from '../../src/train/loop-engine.js';
 import { hash32 } from '../support/hash.js';
+import { ADAM, SGD } from '../support/optimizers.js';
 
 const IMAGE = [1, 8, 8] as const;
 const BATCH = 16;
 const STEPS = 7;
-const ADAM: OptimizerSpec = {
-  kind: 'adam',
-  learningRate: { kind: 'constant', value: 1e-3 },
-  b1: 0.5,
-  b2: 0.999,
-  eps: 1e-8,
-};
-const SGD: OptimizerSpec = {
-  kind: 'sgd',
-  learningRate: { kind: 'exponential', initial: 0.1, factor: 0.99, minimum: 0.01 },
-  momentum: { kind: 'linear', from: 0.5, to: 0.7, steps: 10 },
-};
 
 /** One way to train: networks, optimiser and the order of a step; engines for it, and what they are fed. */
 function setUp(name: GanName, optimizer: OptimizerSpec, order: readonly StepGraphName[], threads = 1) {

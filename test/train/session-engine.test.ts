@@ -1,30 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import {
-  buildStepGraph,
-  GANS,
-  type GanState,
-  initialState,
-  type OptimizerSpec,
-  type StepGraph,
-} from '../../src/export/index.js';
+import { buildStepGraph, GANS, type GanState, initialState, type StepGraph } from '../../src/export/index.js';
 import { drawNoise } from '../../src/train/feed.js';
 import { createSessionEngine } from '../../src/train/index.js';
 import { hash32 } from '../support/hash.js';
+import { ADAM, SGD } from '../support/optimizers.js';
 
 const IMAGE = [1, 8, 8] as const;
 const BATCH = 16;
-const ADAM: OptimizerSpec = {
-  kind: 'adam',
-  learningRate: { kind: 'constant', value: 1e-3 },
-  b1: 0.5,
-  b2: 0.999,
-  eps: 1e-8,
-};
-const SGD: OptimizerSpec = {
-  kind: 'sgd',
-  learningRate: { kind: 'exponential', initial: 0.1, factor: 0.99, minimum: 0.01 },
-  momentum: { kind: 'linear', from: 0.5, to: 0.7, steps: 10 },
-};
 
 /** State after a few steps of all given graphs, run in order. */
 async function train(graphs: readonly StepGraph[], state: GanState, steps: number): Promise<GanState> {
