@@ -77,7 +77,7 @@ export async function placementOf(
     const feeds = hostFeeds(ORT_NODE, graph, inputsFor(graph, 0, config, pixels), gan.image);
     for (const spec of graph.reads)
       feeds[spec.name] = stateTensor(ORT_NODE, spec, state.get(spec.name)!.data);
-    const placement = await nodePlacement(graph.bytes, device, feeds as never);
+    const placement = await nodePlacement(graph.bytes, device, feeds);
     for (const [provider, nodes] of placement) {
       total += nodes.length;
       if (provider !== PROVIDERS[device]) elsewhere.push(...nodes);

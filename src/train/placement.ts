@@ -3,7 +3,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { InferenceSession, type Tensor } from 'onnxruntime-node';
+import type { Tensor } from 'onnxruntime-common';
+import { InferenceSession } from 'onnxruntime-node';
 
 /** Nodes by provider, for example `WebGpuExecutionProvider`, each as `<operator> <name>`. */
 export type Placement = ReadonlyMap<string, readonly string[]>;
