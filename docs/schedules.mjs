@@ -14,7 +14,7 @@ import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
 import { slicedWasserstein } from '../dist/evaluate/index.js';
 import { buildGeneratorModel } from '../dist/export/index.js';
-import { loadGenerator } from '../dist/infer/index.js';
+import { Generator } from '../dist/infer/index.js';
 import {
   configGan,
   createSessionEngine,
@@ -66,7 +66,7 @@ async function measure(dataset, target, { name, schedule, k }, seed) {
   for (let step = 0; step <= steps; step++) {
     if (step % INTERVAL === 0) {
       const origin = { dataset: 'digits', step, version: '' };
-      const generator = await loadGenerator(
+      const generator = await Generator.load(
         buildGeneratorModel(configGan(config), await trainer.readState(), origin),
       );
       const { data } = await generator.sample({ count: POINTS, seed: 1 });

@@ -4,9 +4,8 @@ import { existsSync, realpathSync } from 'node:fs';
 import { Command, Option } from 'commander';
 import {
   DeviceError,
-  type Generator,
+  Generator,
   InvalidModelError,
-  loadGenerator,
   SAMPLE_DEVICES,
   type SampleDevice,
   TILE,
@@ -58,7 +57,7 @@ function samplingProblem(path: string, error: unknown): unknown {
 async function openGenerator(path: string, device: SampleFlags['device']): Promise<Generator> {
   const bytes = await readBounded(path, MAX_MODEL_BYTES, EXPECTED);
   try {
-    const generator = await loadGenerator(bytes, { device });
+    const generator = await Generator.load(bytes, { device });
     const { device: chosen, reason } = generator.placement;
     if (device === 'auto') process.stderr.write(`sampling on ${chosen}: ${reason}\n`);
     return generator;

@@ -12,6 +12,12 @@ import {
   type ValueInfoProto,
 } from '../onnx/index.js';
 import type { Distribution } from '../random/index.js';
+import {
+  checkGeneratorOptions,
+  conventions,
+  type GeneratorOptions,
+  type Layout,
+} from './generator-options.js';
 
 export interface GeneratorDescription {
   /** Name of the latent input. */
@@ -19,9 +25,19 @@ export interface GeneratorDescription {
   /** Name of the image output. */
   output: string;
   latentSize: number;
+  /** Shape of one latent in the input: [latent], or [latent, 1, 1] where the model wants that. */
+  latentShape: readonly number[];
   distribution: Distribution;
+  /** Samples per run of the model: TILE, or what the model fixes. */
+  batch: number;
+  /** Whether the model takes no other batch. */
+  fixedBatch: boolean;
   /** [channels, height, width] */
   image: readonly [number, number, number];
+  /** Order of the axes in the model's output. */
+  layout: Layout;
+  /** Values of black and white in the model's output. */
+  range: readonly [number, number];
   /** All metadata_props of the file. */
   metadata: ReadonlyMap<string, string>;
 }
@@ -46,43 +62,37 @@ function positiveInteger(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
 }
 
-function parseDistribution(text: string | undefined): Distribution {
-  if (text === undefined) return { kind: 'normal' };
-  try {
-    const value = JSON.parse(text) as Partial<{ kind: string; halfWidth: number }>;
-    if (value.kind === 'normal') return { kind: 'normal' };
-    if (value.kind === 'uniform' && Number.isFinite(value.halfWidth)) {
-      return { kind: 'uniform', halfWidth: value.halfWidth! };
-    }
-  } catch {
-    // Fall through to the same message as for any other value.
+/** The input or output that is meant: the one of that name, or the only one. */
+function pick(what: 'input' | 'output', values: readonly ValueInfoProto[], name?: string): ValueInfoProto {
+  const names = values
+    .slice(0, 8)
+    .map((value) => shortName(value.name))
+    .join(', ');
+  if (name !== undefined) {
+    const found = values.find((value) => value.name === name);
+    if (found !== undefined) return found;
+    throw new InvalidModelError(`it has no ${what} ${shortName(name)}: its ${what}s are ${names}`);
   }
-  throw new InvalidModelError(`its metadata names an unknown latent distribution ${shortName(text)}`);
+  if (values.length === 1) return values[0]!;
+  const which = values.length === 0 ? '' : ` (${names}): option ${what} names the one that is meant`;
+  throw new InvalidModelError(`not a generator: it has ${values.length} ${what}s, expected one${which}`);
 }
 
-/** Refuses a value that is not float32, or whose batch has a fixed size. */
-function checkBatch(what: string, value: ValueInfoProto): void {
+function checkFloat32(what: string, value: ValueInfoProto): void {
   const type = value.type?.tensor_type?.elem_type;
-  if (type !== DATA_TYPES.float32) {
-    throw new InvalidModelError(
-      `its ${what} ${shortName(value.name)} is ${dataTypeName(type) ?? 'of unknown type'}, expected float32`,
-    );
-  }
-  const batch = dimensions(value)[0];
-  if (typeof batch === 'number' && batch > 0) {
-    throw new InvalidModelError(
-      `its ${what} ${shortName(value.name)} takes batches of ${batch} only, expected any batch size N`,
-    );
-  }
+  if (type === DATA_TYPES.float32) return;
+  throw new InvalidModelError(
+    `its ${what} ${shortName(value.name)} is ${dataTypeName(type) ?? 'of unknown type'}, expected float32`,
+  );
 }
 
-/** Components of a latent, as the input declares them. */
-function latentSizeOf(input: ValueInfoProto): number {
-  const latent = dimensions(input);
-  const size = latent[1];
-  if (latent.length !== 2 || !positiveInteger(size)) {
+/** Batch and shape of latents, as the input declares them: [N, latent], with any number of axes of 1 behind. */
+function latentsOf(input: ValueInfoProto): { batch: number | undefined; latentShape: number[] } {
+  const dims = dimensions(input);
+  const [batch, size, ...ones] = dims;
+  if (!positiveInteger(size) || ones.some((dim) => dim !== 1)) {
     throw new InvalidModelError(
-      `not a generator: input ${shortName(input.name)} is ${show(latent)}, expected [N, latent]`,
+      `not a generator: input ${shortName(input.name)} is ${show(dims)}, expected [N, latent]`,
     );
   }
   if (size > MAX_LATENT) {
@@ -90,61 +100,120 @@ function latentSizeOf(input: ValueInfoProto): number {
       `not a usable generator: latents of ${size} components, expected at most ${MAX_LATENT}`,
     );
   }
-  return size;
+  return { batch: positiveInteger(batch) ? batch : undefined, latentShape: [size, ...ones.map(() => 1)] };
+}
+
+function isChannels(value: number | undefined): boolean {
+  return value === 1 || value === 3;
+}
+
+interface ImageLayout {
+  image: readonly [number, number, number];
+  layout: Layout;
+}
+
+/** [C, H, W] and the order of axes, of one image of shape `dims`; undefined when it can be none. */
+function imageLayout(
+  dims: readonly number[],
+  layout: Layout | undefined,
+  shape: readonly [number, number, number] | undefined,
+): ImageLayout | undefined {
+  const [first = 0, second = 0, third = 0] = dims;
+  if (dims.length === 1 && shape !== undefined) {
+    const pixels = shape.reduce((a, b) => a * b, 1);
+    return pixels === first ? { image: shape, layout: layout ?? 'NCHW' } : undefined;
+  }
+  if (dims.length === 2) return { image: [1, first, second], layout: 'NCHW' };
+  if (dims.length !== 3) return undefined;
+  const order = layout ?? (isChannels(first) || !isChannels(third) ? 'NCHW' : 'NHWC');
+  const image = order === 'NCHW' ? ([first, second, third] as const) : ([third, first, second] as const);
+  return { image, layout: order };
 }
 
 /**
- * [channels, height, width] of the images: what the output declares and what a run gives must agree. Other tools
- * declare names where they do not know a size.
+ * What the images are: what the output declares and what a run gives must agree. Other tools declare names where they
+ * do not know a size.
  */
-function imageSizeOf(output: ValueInfoProto, actual: readonly number[]): readonly [number, number, number] {
+function imagesOf(
+  output: ValueInfoProto,
+  actual: readonly number[],
+  batch: number,
+  layout: Layout | undefined,
+  shape: GeneratorOptions['shape'],
+): ImageLayout {
   const declared = dimensions(output);
   const label = `output ${shortName(output.name)}`;
-  if (declared.slice(1).some((dim, i) => typeof dim === 'number' && dim !== actual[i + 1])) {
-    throw new InvalidModelError(`its ${label} is ${show(actual)} for ${TILE} latents, not ${show(declared)}`);
+  const given = `${show(actual)} for ${batch} latents`;
+  if (
+    declared.length > 0 &&
+    (declared.length !== actual.length ||
+      declared.some((dim, i) => positiveInteger(dim) && dim !== actual[i]))
+  ) {
+    throw new InvalidModelError(`its ${label} is ${given}, not ${show(declared)}`);
   }
-  const [count, channels, height, width] = actual;
-  if (actual.length !== 4 || count !== TILE || !height || !width) {
+  const [count, ...dims] = actual;
+  const found =
+    count === batch && dims.every((dim) => dim > 0) ? imageLayout(dims, layout, shape) : undefined;
+  if (found === undefined) {
+    const flat = dims.length === 1 ? ': option shape says which channels, height and width these are' : '';
     throw new InvalidModelError(
-      `not a generator: ${label} is ${show(actual)} for ${TILE} latents, expected [${TILE}, C, H, W]`,
+      `not a generator: ${label} is ${given}, expected [${batch}, C, H, W] ` +
+        `${shape === undefined ? '' : `with ${show(shape)}`}`.trimEnd() +
+        flat,
     );
   }
-  if (channels !== 1 && channels !== 3) {
+  const [channels, height, width] = found.image;
+  if (shape !== undefined && String(shape) !== String(found.image)) {
+    throw new InvalidModelError(`its images are ${show(found.image)}, and option shape says ${show(shape)}`);
+  }
+  if (!isChannels(channels)) {
     throw new InvalidModelError(
       `not a usable generator: images of ${channels} x ${height} x ${width}, expected 1 or 3 channels of pixels`,
     );
   }
-  return [channels, height, width];
+  return found;
 }
 
 /**
  * Reads what a generator file says about itself, and makes sure that running it is safe.
  *
- * @param bytes a generator file: input float32 [N, latent], output float32 [N, C, H, W], N free
- * @throws InvalidModelError when the bytes are no model, or the model is no generator
+ * @param bytes a generator file: input float32 [N, latent] or [N, latent, 1, 1]; output float32 [N, C, H, W],
+ *   [N, H, W, C], [N, H, W] or, with `options.shape`, [N, pixels]; N is free or fixed
+ * @param options what the file does not say
+ * @throws InvalidModelError when the bytes are no model, or the model is no generator; RangeError when an option is
+ *   impossible
  */
-export function describeGenerator(bytes: Uint8Array): GeneratorDescription {
+export function describeGenerator(bytes: Uint8Array, options: GeneratorOptions = {}): GeneratorDescription {
+  checkGeneratorOptions(options);
   const model = decodeModel(bytes);
   const initialisers = new Set((model.graph?.initializer ?? []).map(({ name }) => name));
   const inputs = (model.graph?.input ?? []).filter(({ name }) => !initialisers.has(name));
-  const outputs = model.graph?.output ?? [];
-  if (inputs.length !== 1 || outputs.length !== 1) {
+  const input = pick('input', inputs, options.input);
+  const output = pick('output', model.graph?.output ?? [], options.output);
+  const other = inputs.find((value) => value !== input);
+  if (other !== undefined) {
     throw new InvalidModelError(
-      `not a generator: it has ${inputs.length} inputs and ${outputs.length} outputs, expected one of each`,
+      `it needs ${shortName(other.name)} beside the latents: only generators with latents alone can be sampled`,
     );
   }
-  const [input, output] = [inputs[0]!, outputs[0]!];
-  const latentSize = latentSizeOf(input);
-  if (dimensions(output).length !== 4) {
-    throw new InvalidModelError(
-      `not a generator: output ${shortName(output.name)} is ${show(dimensions(output))}, expected [N, C, H, W]`,
-    );
-  }
-  checkBatch('input', input);
-  checkBatch('output', output);
+  const { batch: fixed, latentShape } = latentsOf(input);
+  checkFloat32('input', input);
+  checkFloat32('output', output);
   const metadata = modelMetadata(model);
-  const distribution = parseDistribution(metadata.get('latent.distribution'));
-  const outlines = dryRun(model, new Map([[input.name!, [TILE, latentSize]]]), bytes.length);
-  const image = imageSizeOf(output, outlines.get(output.name!)!.shape);
-  return { input: input.name!, output: output.name!, latentSize, distribution, image, metadata };
+  const { layout, range, distribution } = conventions(options, metadata);
+  const batch = fixed ?? TILE;
+  const outlines = dryRun(model, new Map([[input.name!, [batch, ...latentShape]]]), bytes.length);
+  const images = imagesOf(output, outlines.get(output.name!)!.shape, batch, layout, options.shape);
+  return {
+    input: input.name!,
+    output: output.name!,
+    latentSize: latentShape[0]!,
+    latentShape,
+    distribution,
+    batch,
+    fixedBatch: fixed !== undefined,
+    ...images,
+    range,
+    metadata,
+  };
 }

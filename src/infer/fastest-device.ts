@@ -1,14 +1,28 @@
 /** `device: 'auto'`: every device draws the same tile of samples, and the fastest that draws it right is taken. */
 
-import type { Distribution } from '../random/index.js';
-import { TILE } from './description.js';
-import { DeviceError, SAMPLE_DEVICES, type SampleDevice } from './devices.js';
-import { type LoadedModel, sampleLatents } from './generator.js';
+import { DeviceError } from './device-error.js';
+import type { LoadedModel } from './generator.js';
 
 /** Loads the model on a device; `signal` ends a trial that takes too long. */
-export type DeviceOpener = (device: SampleDevice, signal: AbortSignal) => Promise<LoadedModel>;
+export type DeviceOpener<Device extends string> = (
+  device: Device,
+  signal: AbortSignal,
+) => Promise<LoadedModel>;
 
-const GPUS = (Object.keys(SAMPLE_DEVICES) as SampleDevice[]).filter((device) => device !== 'cpu');
+/** The devices that are compared. */
+export interface Candidates<Device extends string> {
+  /** The one whose images are taken to be right. */
+  processor: Device;
+  gpus: readonly Device[];
+}
+
+/** What each of them draws. */
+export interface Trial {
+  /** float32 [count, latent] */
+  latents: Float32Array;
+  count: number;
+}
+
 /** Tiles that are timed, after one that warms up; the fastest counts. */
 const TIMED_TILES = 3;
 /** The longest that a device may take to load a model and draw its tiles. */
@@ -16,15 +30,15 @@ const LIMIT_MS = 60_000;
 /** How far images may be from the cpu's: beyond all rounding (CUDA's TF32 included), below anything wrong. */
 const TOLERANCE = 0.05;
 
-interface Trial {
+interface Outcome {
   model: LoadedModel;
   /** Milliseconds a tile. */
   ms: number;
-  /** float32 [TILE, C, H, W] */
+  /** As the model gives them. */
   images: Float32Array;
 }
 
-async function tryOut(model: LoadedModel, latents: Float32Array): Promise<Trial> {
+async function tryOut(model: LoadedModel, latents: Float32Array): Promise<Outcome> {
   const images = await model.run(latents);
   let ms = Number.POSITIVE_INFINITY;
   for (let i = 0; i < TIMED_TILES; i++) {
@@ -35,7 +49,11 @@ async function tryOut(model: LoadedModel, latents: Float32Array): Promise<Trial>
   return { model, ms, images };
 }
 
-async function tryDevice(device: SampleDevice, open: DeviceOpener, latents: Float32Array): Promise<Trial> {
+async function tryDevice<Device extends string>(
+  device: Device,
+  open: DeviceOpener<Device>,
+  latents: Float32Array,
+): Promise<Outcome> {
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(`it drew no samples in ${LIMIT_MS / 1000} seconds`), LIMIT_MS);
   try {
@@ -61,46 +79,46 @@ function agrees(images: Float32Array, expected: Float32Array): boolean {
 }
 
 /** A GPU's trial, or why it has none. */
-async function tryGpu(
-  device: SampleDevice,
-  open: DeviceOpener,
+async function tryGpu<Device extends string>(
+  device: Device,
+  open: DeviceOpener<Device>,
+  processor: Device,
   latents: Float32Array,
   expected: Float32Array,
-): Promise<Trial | string> {
+): Promise<Outcome | string> {
   try {
-    const trial = await tryDevice(device, open, latents);
-    if (agrees(trial.images, expected)) return trial;
-    await trial.model.release();
-    return `${device} draws other images than the cpu`;
+    const outcome = await tryDevice(device, open, latents);
+    if (agrees(outcome.images, expected)) return outcome;
+    await outcome.model.release();
+    return `${device} draws other images than ${processor}`;
   } catch (error) {
     return `${device} ${error instanceof DeviceError ? error.problem : `cannot be used (${error})`}`;
   }
 }
 
 /**
- * Loads a model on every device, times them, and keeps the fastest whose images are the cpu's.
+ * Loads a model on every device, times them, and keeps the fastest whose images are the processor's.
  *
- * @param latent size and distribution of the model's latents
  * @returns the model; its placement's reason has what every device did
- * @throws what `open` throws for the cpu
+ * @throws what `open` throws for the processor
  */
-export async function fastestModel(
-  open: DeviceOpener,
-  latent: { size: number; distribution: Distribution },
+export async function fastestModel<Device extends string>(
+  open: DeviceOpener<Device>,
+  { processor, gpus }: Candidates<Device>,
+  { latents, count }: Trial,
 ): Promise<LoadedModel> {
-  const latents = sampleLatents(latent, { count: TILE });
-  const cpu = await tryDevice('cpu', open, latents);
-  const trials = [cpu];
+  const expected = await tryDevice(processor, open, latents);
+  const outcomes = [expected];
   const problems: string[] = [];
-  for (const device of GPUS) {
-    const found = await tryGpu(device, open, latents, cpu.images);
+  for (const device of gpus) {
+    const found = await tryGpu(device, open, processor, latents, expected.images);
     if (typeof found === 'string') problems.push(found);
-    else trials.push(found);
+    else outcomes.push(found);
   }
-  const [best, ...others] = trials.sort((a, b) => a.ms - b.ms);
+  const [best, ...others] = outcomes.sort((a, b) => a.ms - b.ms);
   for (const { model } of others) await model.release();
   const times = [best!, ...others].map(
-    ({ model, ms }) => `${model.placement.device} takes ${inWords(ms)} for ${TILE} samples`,
+    ({ model, ms }) => `${model.placement.device} takes ${inWords(ms)} for ${count} samples`,
   );
   const placement = { ...best!.model.placement, reason: [...times, ...problems].join('; ') };
   return { ...best!.model, placement };

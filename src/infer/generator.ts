@@ -1,13 +1,16 @@
 /**
  * Samples an exported generator. Sample k of seed s is a function of (model, s, k) and the device alone: its latent is
- * counter-based, and the model always runs on whole tiles of samples that are aligned to k, because matrix kernels may
- * round differently for different batch sizes.
+ * counter-based, and the model runs on whole tiles of samples that are aligned to k, or on smaller batches that give the
+ * same bits.
  */
 
 import { InvalidModelError } from '../onnx/index.js';
-import { type Distribution, randomRows } from '../random/index.js';
-import { describeGenerator, type GeneratorDescription, TILE } from './description.js';
-import type { ImageStack } from './pixels.js';
+import { type Batches, verifiedBatches } from './batches.js';
+import { describeGenerator, type GeneratorDescription } from './description.js';
+import type { GeneratorOptions } from './generator-options.js';
+import { type Interpolation, interpolateLatents, type SampleRequest, sampleLatents } from './latents.js';
+import { allFinite, toPlanes } from './planes.js';
+import { type PictureMaker, Samples } from './samples.js';
 
 /** Where a loaded model runs. */
 export interface Placement {
@@ -19,7 +22,7 @@ export interface Placement {
   wholly: boolean;
 }
 
-/** A loaded model: latents float32 [TILE, latent] in, images float32 [TILE, C, H, W] out. */
+/** A loaded model: latents float32 [n, latent] in, n images in the model's own range and order of axes out. */
 export interface LoadedModel {
   readonly placement: Placement;
   run(latents: Float32Array): Promise<Float32Array>;
@@ -29,18 +32,23 @@ export interface LoadedModel {
 /** Makes a session from a model's bytes; one implementation for each platform. */
 export type ModelLoader = (bytes: Uint8Array, description: GeneratorDescription) => Promise<LoadedModel>;
 
-export interface SampleRequest {
-  /** How many samples; at least 1. */
-  count: number;
-  /** Integer in [0, 2^53); 0 by default. */
-  seed?: number;
-  /** Number of the first sample; 0 by default. */
-  start?: number;
+/** What a platform brings. */
+export interface Platform<Image> {
+  load: ModelLoader;
+  makePicture: PictureMaker<Image>;
 }
 
-/** Samples: float32 [count, C, H, W] in [-1, 1], with the latents float32 [count, latent] that made them. */
-export interface Samples extends ImageStack {
-  latents: Float32Array;
+export interface InterpolateRequest {
+  /** Where it begins: a latent, float32 [latent], or the number of a sample of `seed`. */
+  from: Float32Array | number;
+  /** Where it ends. */
+  to: Float32Array | number;
+  /** Images, both ends among them; at least 2. */
+  steps: number;
+  /** `linear`, as in the 2014 paper's Figure 3, by default; `spherical` keeps the length of normal latents. */
+  mode?: Interpolation;
+  /** Seed of numbered samples; 0 by default. */
+  seed?: number;
 }
 
 /**
@@ -48,7 +56,7 @@ export interface Samples extends ImageStack {
  *
  * @throws RangeError naming what does not fit
  */
-function checkRequest({ count, seed = 0, start = 0 }: SampleRequest): void {
+function checkRequest({ count, seed = 0, start = 0 }: SampleRequest, batch: number): void {
   const names = { count, seed, start };
   for (const [name, value] of Object.entries(names)) {
     const least = name === 'count' ? 1 : 0;
@@ -56,38 +64,40 @@ function checkRequest({ count, seed = 0, start = 0 }: SampleRequest): void {
       throw new RangeError(`${name} is ${value}: expected a whole number of at least ${least}`);
     }
   }
-  if (!Number.isSafeInteger(start + count + TILE)) {
+  if (!Number.isSafeInteger(start + count + batch)) {
     throw new RangeError(`start is ${start}: expected less than 2^53 - 1 minus count`);
   }
 }
 
-/**
- * The latents of samples start .. start + count - 1 of a seed, float32 [count, size].
- *
- * @throws RangeError when seed or start is not a safe non-negative integer
- */
-export function sampleLatents(
-  latent: { size: number; distribution: Distribution },
-  { count, seed = 0, start = 0 }: SampleRequest,
-): Float32Array {
-  const shape = { count, width: latent.size };
-  return randomRows(latent.distribution, shape, { seed, stream: 'sampleLatents', start });
-}
+/** A generator that is ready to draw; `Generator.load` makes one. */
+export class LoadedGenerator<Image> {
+  private readonly batches: Batches;
+  /** float32 values of an image. */
+  private readonly pixels: number;
 
-export class Generator {
   private constructor(
     readonly description: GeneratorDescription,
     private readonly model: LoadedModel,
-  ) {}
+    private readonly makePicture: PictureMaker<Image>,
+  ) {
+    const { batch, image } = description;
+    this.pixels = image.reduce((a, b) => a * b, 1);
+    this.batches = verifiedBatches((z) => model.run(z), this.latents({ count: batch }), batch);
+  }
 
   /**
    * @param bytes a generator file
-   * @param load the platform's loader
-   * @throws InvalidModelError when the bytes are not a generator, or ONNX Runtime refuses them
+   * @param options what the file does not say
+   * @throws InvalidModelError when the bytes are not a generator, or ONNX Runtime refuses them; RangeError when an
+   *   option is impossible
    */
-  static async create(bytes: Uint8Array, load: ModelLoader): Promise<Generator> {
-    const description = describeGenerator(bytes);
-    return new Generator(description, await load(bytes, description));
+  static async create<Image>(
+    bytes: Uint8Array,
+    { load, makePicture }: Platform<Image>,
+    options: GeneratorOptions = {},
+  ): Promise<LoadedGenerator<Image>> {
+    const description = describeGenerator(bytes, options);
+    return new LoadedGenerator(description, await load(bytes, description), makePicture);
   }
 
   /** Where the model runs, and why there. */
@@ -98,35 +108,116 @@ export class Generator {
   /**
    * Draws samples `start` to `start + count - 1` of `seed`.
    *
-   * @returns images float32 [count, C, H, W] in [-1, 1] (if the model keeps its promise), and their latents
    * @throws RangeError when count is not a positive integer, or seed or start not a non-negative one
    * @throws InvalidModelError when the model cannot be run as it describes itself, or its images are not finite, and
    * what the platform's loader says when a device fails
+   *
+   * @example
+   * const samples = await generator.sample({ count: 16, seed: 1 });
+   * samples.data; // float32 [16, C, H, W] in [-1, 1]
+   * const first = await samples.image(0); // PNG bytes in Node, ImageData in a page
    */
-  async sample(request: SampleRequest): Promise<Samples> {
+  async sample(request: SampleRequest): Promise<Samples<Image>> {
     const { count, seed = 0, start = 0 } = request;
-    checkRequest(request);
-    const { image, latentSize, distribution } = this.description;
-    const latent = { size: latentSize, distribution };
-    const pixels = image[0] * image[1] * image[2];
-    const latents = new Float32Array(count * latentSize);
-    const data = new Float32Array(count * pixels);
-    const end = start + count;
-    for (let tile = start - (start % TILE); tile < end; tile += TILE) {
-      const z = sampleLatents(latent, { count: TILE, seed, start: tile });
-      const images = await this.model.run(z);
-      if (images.some((value) => !Number.isFinite(value))) {
-        throw new InvalidModelError('its images are not numbers (NaN or infinite)');
-      }
-      const first = Math.max(start, tile);
-      const last = Math.min(end, tile + TILE);
-      latents.set(
-        z.subarray((first - tile) * latentSize, (last - tile) * latentSize),
-        (first - start) * latentSize,
+    const { batch, fixedBatch } = this.description;
+    checkRequest(request, batch);
+    return this.draw(count, start % batch, async (first, n) => {
+      const whole = n === batch || fixedBatch || (await this.batches.sizeFor(n)) === batch;
+      if (!whole) return { z: this.latents({ count: n, seed, start: start + first }), row: 0 };
+      const tile = start + first - ((start + first) % batch);
+      return { z: this.latents({ count: batch, seed, start: tile }), row: start + first - tile };
+    });
+  }
+
+  /**
+   * Draws the images of latents.
+   *
+   * @param latents float32 [count, latent], one after the other
+   * @throws RangeError when that is no whole number of latents, or one of them is not finite; otherwise as `sample`
+   *
+   * @example
+   * const z = generator.latents({ count: 1, seed: 1 });
+   * z[0] = 2.5;
+   * const moved = await generator.fromLatents(z);
+   */
+  async fromLatents(latents: Float32Array): Promise<Samples<Image>> {
+    const { latentSize } = this.description;
+    const count = latents.length / latentSize;
+    if (count < 1 || !Number.isSafeInteger(count)) {
+      throw new RangeError(
+        `latents have ${latents.length} components: expected a multiple of ${latentSize}, the model's latent size`,
       );
-      data.set(images.subarray((first - tile) * pixels, (last - tile) * pixels), (first - start) * pixels);
     }
-    return { count, shape: image, data, latents };
+    if (!allFinite(latents)) throw new RangeError('latents hold a value that is not finite');
+    return this.draw(count, 0, async (first, n) => {
+      return { z: latents.slice(first * latentSize, (first + n) * latentSize), row: 0 };
+    });
+  }
+
+  /**
+   * Draws the images on the way from one latent to another, both ends among them.
+   *
+   * @throws RangeError when `steps` is below 2 or a latent has another size than the model's; otherwise as `sample`
+   *
+   * @example
+   * const strip = await generator.interpolate({ from: 0, to: 7, steps: 9, mode: 'spherical', seed: 1 });
+   */
+  async interpolate({ from, to, steps, mode, seed = 0 }: InterpolateRequest): Promise<Samples<Image>> {
+    const end = (of: Float32Array | number): Float32Array =>
+      typeof of === 'number' ? this.latents({ count: 1, seed, start: of }) : of;
+    const latents = interpolateLatents(end(from), end(to), steps, mode);
+    return this.fromLatents(latents);
+  }
+
+  /**
+   * The latents of numbered samples, float32 [count, latent].
+   *
+   * @throws RangeError as `sample`
+   */
+  latents(request: SampleRequest): Float32Array {
+    const { latentSize, distribution, batch } = this.description;
+    checkRequest(request, batch);
+    return sampleLatents({ size: latentSize, distribution }, request);
+  }
+
+  /**
+   * Draws `count` images in tiles of the model's batch.
+   *
+   * @param offset of the first sample in its tile
+   * @param feed gives the latents of a run that has samples first .. first + n - 1 from its row `row` on
+   */
+  private async draw(
+    count: number,
+    offset: number,
+    feed: (first: number, n: number) => Promise<{ z: Float32Array; row: number }>,
+  ): Promise<Samples<Image>> {
+    const { batch, latentSize, image } = this.description;
+    const latents = new Float32Array(count * latentSize);
+    const data = new Float32Array(count * this.pixels);
+    for (let first = 0; first < count; ) {
+      const n = Math.min(count - first, first === 0 ? batch - offset : batch);
+      const { z, row } = await feed(first, n);
+      const images = await this.images(z);
+      latents.set(z.subarray(row * latentSize, (row + n) * latentSize), first * latentSize);
+      data.set(images.subarray(row * this.pixels, (row + n) * this.pixels), first * this.pixels);
+      first += n;
+    }
+    return new Samples(image, data, latents, this.makePicture);
+  }
+
+  /** Runs at most a tile of latents at a batch size that gives the tile's bits. */
+  private async images(z: Float32Array): Promise<Float32Array> {
+    const { batch, latentSize, fixedBatch } = this.description;
+    const n = z.length / latentSize;
+    const size = n === batch || fixedBatch ? batch : await this.batches.sizeFor(n);
+    let rows = z;
+    if (size > n) {
+      rows = new Float32Array(size * latentSize);
+      rows.set(z);
+    }
+    const images = await this.model.run(rows);
+    if (!allFinite(images)) throw new InvalidModelError('its images are not numbers (NaN or infinite)');
+    return toPlanes(images, this.description);
   }
 
   /** Frees the model. */

@@ -1,25 +1,7 @@
-/** Sampling an exported generator. Imports nothing of training. */
+/** Sampling an exported generator, in Node. Imports nothing of training. `web.ts` is the same for a page. */
 
-export { InvalidModelError } from '../onnx/index.js';
-export { describeGenerator, type GeneratorDescription, TILE } from './description.js';
-export { DeviceError, SAMPLE_DEVICES, type SampleDevice, type SampleDeviceEntry } from './devices.js';
-export {
-  Generator,
-  type LoadedModel,
-  type ModelLoader,
-  type Placement,
-  type SampleRequest,
-  type Samples,
-  sampleLatents,
-} from './generator.js';
-export { loadGenerator, type NodeLoadOptions, nodeLoader } from './load-node.js';
-export {
-  type GridOptions,
-  gridSize,
-  type ImageStack,
-  imageGrid,
-  imagePicture,
-  type Picture,
-  toByte,
-} from './pixels.js';
+export * from './common.js';
+export { SAMPLE_DEVICES, type SampleDevice, type SampleDeviceEntry } from './devices.js';
+export type { NodeLoadOptions } from './load-node.js';
+export { Generator, type LoadOptions, type Samples } from './node.js';
 export { encodePng } from './png.js';

@@ -1,11 +1,12 @@
-/** Loads a generator in Node, on a device of onnxruntime-node. */
+/** Loads a generator's model in Node, on a device of onnxruntime-node. */
 
-import { readFile } from 'node:fs/promises';
 import { InvalidModelError } from '../onnx/index.js';
+import { DeviceError, outOfMemory, reasonOf } from './device-error.js';
 import { hostModel } from './device-host.js';
-import { DeviceError, deviceError, outOfMemory, reasonOf, type SampleDevice } from './devices.js';
+import { deviceError, SAMPLE_DEVICES, type SampleDevice } from './devices.js';
 import { type DeviceOpener, fastestModel } from './fastest-device.js';
-import { Generator, type LoadedModel, type ModelLoader } from './generator.js';
+import type { LoadedModel, ModelLoader } from './generator.js';
+import { sampleLatents } from './latents.js';
 import { type OpenSession, openSession, type SessionRequest } from './node-session.js';
 
 export interface NodeLoadOptions {
@@ -58,36 +59,29 @@ async function openOnGpu(bytes: Uint8Array, request: SessionRequest): Promise<Lo
   }
 }
 
-/** The loader of onnxruntime-node; it and its models throw DeviceError when the device fails. */
+const GPUS = (Object.keys(SAMPLE_DEVICES) as SampleDevice[]).filter((device) => device !== 'cpu');
+
+/**
+ * The loader of onnxruntime-node; it and its models throw DeviceError when the device fails.
+ *
+ * @throws RangeError when there is no such device
+ */
 export function nodeLoader({ threads, device = 'cpu' }: NodeLoadOptions = {}): ModelLoader {
-  return (bytes, { input, output, latentSize, image, distribution }) => {
-    const ports = { input, output, latentSize, image };
+  if (device !== 'auto' && !Object.hasOwn(SAMPLE_DEVICES, device)) {
+    throw new RangeError(
+      `device is ${device}: expected one of ${Object.keys(SAMPLE_DEVICES).join(', ')}, auto`,
+    );
+  }
+  return (bytes, description) => {
+    const { input, output, latentShape, image, latentSize, distribution, batch } = description;
+    const ports = { input, output, latentShape, image };
     if (device === 'cpu') return openOnCpu(bytes, { device, ports, threads }, ASKED_FOR);
     if (device !== 'auto') return openOnGpu(bytes, { device, ports, threads });
-    const open: DeviceOpener = (one, signal) => {
+    const open: DeviceOpener<SampleDevice> = (one, signal) => {
       const request = { device: one, ports, threads };
       return one === 'cpu' ? openOnCpu(bytes, request, '') : hostModel(bytes, request, '', signal);
     };
-    return fastestModel(open, { size: latentSize, distribution });
+    const latents = sampleLatents({ size: latentSize, distribution }, { count: batch });
+    return fastestModel(open, { processor: 'cpu', gpus: GPUS }, { latents, count: batch });
   };
-}
-
-/**
- * Loads a generator.onnx.
- *
- * @param source path of the file, or its bytes
- * @throws InvalidModelError when it is not a generator; DeviceError when the device cannot be used; the file system's
- * error when the file cannot be read
- *
- * @example
- * const generator = await loadGenerator('generator.onnx', { device: 'auto' });
- * console.log(generator.placement); // { device: 'webgpu', reason: 'webgpu takes 0.9 ms for 64 samples; ...', ... }
- * const samples = await generator.sample({ count: 16, seed: 1 }); // float32 [16, C, H, W] in [-1, 1]
- */
-export async function loadGenerator(
-  source: string | Uint8Array,
-  options: NodeLoadOptions = {},
-): Promise<Generator> {
-  const bytes = typeof source === 'string' ? await readFile(source) : source;
-  return Generator.create(bytes, nodeLoader(options));
 }

@@ -1,13 +1,12 @@
 /** A generator as a session of onnxruntime-node, in this process. */
 
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { InvalidModelError } from '../onnx/index.js';
 import type { GeneratorDescription } from './description.js';
-import { TILE } from './description.js';
 import { SAMPLE_DEVICES, type SampleDevice, type SampleDeviceEntry } from './devices.js';
+import { checkedImages } from './planes.js';
 
 /** What a session must know of a generator. */
-export type ModelPorts = Pick<GeneratorDescription, 'input' | 'output' | 'latentSize' | 'image'>;
+export type ModelPorts = Pick<GeneratorDescription, 'input' | 'output' | 'latentShape' | 'image'>;
 
 export interface SessionRequest {
   device: SampleDevice;
@@ -19,7 +18,7 @@ export interface SessionRequest {
 export interface OpenSession {
   /** Whether every node runs on the device. */
   wholly: boolean;
-  /** float32 [TILE, latent] in, float32 [TILE, C, H, W] out. */
+  /** Latents float32 [n, latent] in, the images of them out, as the model gives them. */
   run(latents: Float32Array): Promise<Float32Array>;
   release(): Promise<void>;
 }
@@ -55,18 +54,16 @@ async function create(
  * @throws ONNX Runtime's error; `run` too, and InvalidModelError when the output is not what `ports` promises
  */
 export async function openSession(bytes: Uint8Array, request: SessionRequest): Promise<OpenSession> {
-  const { input, output, latentSize, image } = request.ports;
+  const { input, output, latentShape, image } = request.ports;
   const { session, wholly } = await create(bytes, request);
-  const expected = image.reduce((a, b) => a * b, TILE);
+  const pixels = image.reduce((a, b) => a * b, 1);
   return {
     wholly,
     async run(latents) {
-      const feeds = { [input]: new Tensor('float32', latents, [TILE, latentSize]) };
-      const { data } = (await session.run(feeds))[output]!;
-      if (!(data instanceof Float32Array) || data.length !== expected) {
-        throw new InvalidModelError(`its output ${output} is not float32 [N, ${image.join(', ')}]`);
-      }
-      return data;
+      const count = latents.length / latentShape[0]!;
+      const feeds = { [input]: new Tensor('float32', latents, [count, ...latentShape]) };
+      const { data } = (await session.run(feeds, [output]))[output]!;
+      return checkedImages(data, count * pixels, request.ports);
     },
     release: () => session.release(),
   };

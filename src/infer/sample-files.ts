@@ -8,7 +8,7 @@ import { type FileHandle, mkdir, open, rename, rm, statfs, writeFile } from 'nod
 import { dirname, join, resolve } from 'node:path';
 import { checkWritable, errorCode, fileProblem, temporaryName } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
-import type { Samples } from './generator.js';
+import type { Samples } from './node.js';
 import { npyHeader } from './npy.js';
 import { gridSize, imageGrid, imagePicture } from './pixels.js';
 import { encodePng } from './png.js';

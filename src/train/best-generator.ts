@@ -1,6 +1,6 @@
 /** Which generator was the best so far: a distance between its samples and the data, measured now and then. */
 
-import { type ImageStack, loadGenerator, type NodeLoadOptions } from '../infer/index.js';
+import { Generator, type ImageStack, type NodeLoadOptions } from '../infer/index.js';
 import { randomPermutation } from '../random/index.js';
 import type { Dataset } from './data/dataset.js';
 
@@ -33,7 +33,7 @@ export async function scoreGenerator(
   reference: ImageStack,
   { measure, seed, load }: { measure: GeneratorMeasure; seed: number; load: NodeLoadOptions },
 ): Promise<number> {
-  const generator = await loadGenerator(model, load);
+  const generator = await Generator.load(model, load);
   try {
     return measure(await generator.sample({ count: reference.count, seed }), reference);
   } finally {

@@ -1,7 +1,7 @@
 /** The table of devices that the session engine runs on in Node. A new one is an entry here. */
 
 import { GRAPH_TARGETS, type GraphTarget } from '../export/index.js';
-import { type Failure, outOfMemory, reasonOf } from '../infer/devices.js';
+import { type Failure, outOfMemory, reasonOf } from '../infer/device-error.js';
 import { UserError } from '../system/user-error.js';
 import type { Engine } from './engine.js';
 import { createLoopEngine } from './loop-engine.js';

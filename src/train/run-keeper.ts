@@ -4,7 +4,7 @@
  */
 
 import { buildGeneratorModel, type GanState } from '../export/index.js';
-import { encodePng, type ImageStack, InvalidModelError, imageGrid, loadGenerator } from '../infer/index.js';
+import { encodePng, Generator, type ImageStack, InvalidModelError, imageGrid } from '../infer/index.js';
 import { UserError } from '../system/user-error.js';
 import { type GeneratorMeasure, referenceImages, scoreGenerator } from './best-generator.js';
 import { configGan, type RunConfig } from './config.js';
@@ -170,7 +170,7 @@ export class RunKeeper {
   private async exportGenerator(state: GanState): Promise<void> {
     const { config, directory } = this.options;
     const bytes = this.model(state);
-    const generator = await loadGenerator(bytes, this.load);
+    const generator = await Generator.load(bytes, this.load);
     try {
       const samples = await this.asDivergence(generator.sample({ count: SAMPLES, seed: config.seed }));
       directory.write('generator', bytes);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { decodeCheckpoint, encodeCheckpoint } from '../../src/export/index.js';
-import { loadGenerator } from '../../src/infer/index.js';
+import { Generator } from '../../src/infer/index.js';
 import { decodeModel } from '../../src/onnx/index.js';
 import { ganOnnx, smallRun, temporaryFolder } from '../support/cli.js';
 
@@ -101,11 +101,11 @@ describe('gan-onnx export', () => {
       writeFileSync(file, encodeCheckpoint({ ...rest, optimizer: { ...optimizer!, step: 5 } }));
     }
     const second = await exported(first);
-    const generator = await loadGenerator(join(second, 'generator.onnx'));
+    const generator = await Generator.load(join(second, 'generator.onnx'));
     expect(generator.description.metadata.get('gan-onnx.step')).toBe('5');
     expect((await generator.sample({ count: 2 })).shape).toEqual([1, 8, 8]);
     await generator.release();
-    const again = await loadGenerator(join(await exported(second), 'generator.onnx'));
+    const again = await Generator.load(join(await exported(second), 'generator.onnx'));
     expect(again.description.metadata.get('gan-onnx.step')).toBe('5');
     await again.release();
   });
@@ -123,7 +123,7 @@ describe('gan-onnx export', () => {
     const moments = [...optimizer!.states.values()].flatMap((states) => [...states.values()]);
     expect(moments.length).toBeGreaterThan(0);
     expect(moments.every(({ data }) => data.every((x) => x === 0))).toBe(true);
-    const generator = await loadGenerator(join(out, 'generator.onnx'));
+    const generator = await Generator.load(join(out, 'generator.onnx'));
     expect(generator.description.metadata.get('gan-onnx.step')).toBe('9');
     await generator.release();
   });
@@ -140,7 +140,7 @@ describe('gan-onnx export', () => {
         const [a, b] = [full, half].map((folder) => readFileSync(join(folder, 'generator', name)));
         expect(a!.equals(b!), name).toBe(true);
       }
-      const generator = await loadGenerator(bytes(half));
+      const generator = await Generator.load(bytes(half));
       expect(generator.description.metadata.get('gan-onnx.precision')).toBe('fp16');
       expect((await generator.sample({ count: 2 })).count).toBe(2);
       await generator.release();

@@ -9,7 +9,7 @@
 
 import { writeFileSync, writeSync } from 'node:fs';
 import { decodeCheckpoint, encodeCheckpoint, InvalidCheckpointError } from '../../dist/export/index.js';
-import { InvalidModelError, loadGenerator } from '../../dist/infer/index.js';
+import { Generator, InvalidModelError } from '../../dist/infer/index.js';
 import { decodeModel, encodeModel } from '../../dist/onnx/index.js';
 import { decodeRunCheckpoint } from '../../dist/train/index.js';
 import { BYTE_MUTATIONS } from './mutate-bytes.mjs';
@@ -47,7 +47,7 @@ function modelMutant(random, seed) {
 
 /** What the product does with a user's generator file. */
 async function tryModel(bytes) {
-  const generator = await loadGenerator(bytes, { threads: 1 });
+  const generator = await Generator.load(bytes, { threads: 1 });
   const { shape, data } = await generator.sample({ count: 1 });
   await generator.release();
   const whole = data.length === shape.reduce((a, b) => a * b, 1) && data.every(Number.isFinite);

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Precision } from '../../src/export/generator-model.js';
 import { buildGeneratorModel, GANS, Graph, initialState } from '../../src/export/index.js';
-import { deviceError, reasonOf, type SampleDevice } from '../../src/infer/devices.js';
+import { reasonOf } from '../../src/infer/device-error.js';
+import { deviceError, type SampleDevice } from '../../src/infer/devices.js';
 import { fastestModel } from '../../src/infer/fastest-device.js';
 import { DeviceError, type LoadedModel, TILE } from '../../src/infer/index.js';
 import { encodeModel } from '../../src/onnx/index.js';
@@ -12,7 +13,9 @@ type Infer = typeof import('../../src/infer/index.js');
 
 /** The built library: a GPU's process runs JavaScript. */
 const BUILT = new URL('../../dist/infer/index.js', import.meta.url).href;
-const { loadGenerator } = (await import(/* @vite-ignore */ BUILT)) as Infer;
+const { Generator } = (await import(/* @vite-ignore */ BUILT)) as Infer;
+
+const CANDIDATES = { processor: 'cpu', gpus: ['webgpu', 'cuda'] } as const;
 
 const gan = GANS.mlp({ image: [1, 8, 8], latentSize: 8 });
 const generatorBytes = (precision: Precision) =>
@@ -103,7 +106,10 @@ describe('the fastest device', () => {
         },
       };
     };
-    const { placement } = await fastestModel(open, { size: 1, distribution: { kind: 'normal' } });
+    const { placement } = await fastestModel(open, CANDIDATES, {
+      latents: new Float32Array(TILE),
+      count: TILE,
+    });
     return { ...placement, released };
   }
 
@@ -131,7 +137,7 @@ describe('the fastest device', () => {
   it.each([0.2, Number.NaN])('is none that draws %f where the cpu draws 0', async (image) => {
     const { device, reason, released } = await choose({ cpu: { ms: 20 }, webgpu: { ms: 1, image } });
     expect([device, released]).toEqual(['cpu', ['webgpu']]);
-    expect(reason).toContain('webgpu draws other images than the cpu');
+    expect(reason).toContain('webgpu draws other images than cpu');
   });
 
   it('fails as the cpu fails', async () => {
@@ -176,7 +182,7 @@ describe.skipIf(softwareVulkan() === undefined)('a generator on webgpu', () => {
     'runs wholly there and draws what the cpu draws, in %s',
     async (precision) => {
       const bytes = generatorBytes(precision);
-      const [gpu, cpu] = [await loadGenerator(bytes, { device: 'webgpu' }), await loadGenerator(bytes)];
+      const [gpu, cpu] = [await Generator.load(bytes, { device: 'webgpu' }), await Generator.load(bytes)];
       expect(gpu.placement).toEqual({ device: 'webgpu', reason: 'asked for', wholly: true });
       const request = { count: 100, seed: 3, start: 50 };
       const [found, expected] = [await gpu.sample(request), await cpu.sample(request)];
@@ -192,14 +198,14 @@ describe.skipIf(softwareVulkan() === undefined)('a generator on webgpu', () => {
   );
 
   it('takes the help of the CPU where it must, in silence', async () => {
-    const generator = await loadGenerator(signModel(), { device: 'webgpu' });
+    const generator = await Generator.load(signModel(), { device: 'webgpu' });
     expect(generator.placement.wholly).toBe(false);
     expect((await generator.sample({ count: 2 })).data.every((x) => Math.abs(x) > 0.76)).toBe(true);
     await generator.release();
   });
 
   it('says when the memory of the GPU is full', async () => {
-    const generator = await loadGenerator(hugeModel(), { device: 'webgpu' });
+    const generator = await Generator.load(hugeModel(), { device: 'webgpu' });
     await expect(generator.sample({ count: 1 })).rejects.toMatchObject({
       name: 'DeviceError',
       message: expect.stringMatching(
@@ -210,7 +216,7 @@ describe.skipIf(softwareVulkan() === undefined)('a generator on webgpu', () => {
   });
 
   it.skipIf(process.platform !== 'linux')('is lost in words when its driver crashes', async () => {
-    const generator = await loadGenerator(generatorBytes('fp32'), { device: 'webgpu' });
+    const generator = await Generator.load(generatorBytes('fp32'), { device: 'webgpu' });
     await generator.sample({ count: 1 });
     crashDevices();
     const lost =
@@ -225,7 +231,7 @@ describe.skipIf(softwareVulkan() === undefined)('a generator on webgpu', () => {
     model.output('image', model.input('z', 'float32', ['N', 4]).tanh().reshape(['N', 1, 2, 2]));
     const message = model.toModel();
     message.ir_version = 99;
-    await expect(loadGenerator(encodeModel(message), { device: 'webgpu' })).rejects.toMatchObject({
+    await expect(Generator.load(encodeModel(message), { device: 'webgpu' })).rejects.toMatchObject({
       name: 'InvalidModelError',
       message: expect.stringMatching(/^ONNX Runtime refuses it/),
     });
@@ -240,7 +246,7 @@ describe('a device that is not there', () => {
   });
 
   it('is an error of its own', async () => {
-    await expect(loadGenerator(generatorBytes('fp32'), { device: 'webgpu' })).rejects.toMatchObject({
+    await expect(Generator.load(generatorBytes('fp32'), { device: 'webgpu' })).rejects.toMatchObject({
       name: 'DeviceError',
       device: 'webgpu',
       message: expect.stringMatching(/^device webgpu cannot be used \(.+\): it needs a GPU and its driver/),
@@ -248,7 +254,7 @@ describe('a device that is not there', () => {
   });
 
   it('is passed over by auto', async () => {
-    const generator = await loadGenerator(generatorBytes('fp32'), { device: 'auto' });
+    const generator = await Generator.load(generatorBytes('fp32'), { device: 'auto' });
     expect(generator.placement.device).toBe('cpu');
     expect(generator.placement.reason).toMatch(
       /^cpu takes [\d.]+ ms for 64 samples; webgpu cannot be used \(/,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { buildGeneratorModel, GANS, initialState, type StateTensor } from '../../src/export/index.js';
-import { describeGenerator, loadGenerator } from '../../src/infer/index.js';
+import { describeGenerator, Generator } from '../../src/infer/index.js';
 import { DATA_TYPES, decodeModel } from '../../src/onnx/index.js';
 
 const origin = { dataset: 'mnist', step: 1, version: '0' };
@@ -20,7 +20,7 @@ function weights(path: string): Map<string, StateTensor> {
 }
 
 async function images(bytes: Uint8Array): Promise<Float32Array> {
-  const generator = await loadGenerator(bytes);
+  const generator = await Generator.load(bytes);
   try {
     return (await generator.sample({ count: 256, seed: 1 })).data;
   } finally {

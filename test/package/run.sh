@@ -18,9 +18,9 @@ test -s samples.png
 cat >use.mjs <<'JS'
 import * as all from 'gan-onnx';
 import { GANS } from 'gan-onnx/export';
-import { loadGenerator } from 'gan-onnx/infer';
+import { Generator } from 'gan-onnx/infer';
 import { train } from 'gan-onnx/train';
-const generator = await loadGenerator('run/generator.onnx');
+const generator = await Generator.load('run/generator.onnx');
 const { shape, data } = await generator.sample({ count: 2, seed: 1 });
 if (data.length !== 2 * 784 || shape.join() !== '1,28,28') throw new Error('unexpected samples');
 if (!GANS['pytorch-gan'] || all.train !== train) throw new Error('unexpected exports');

@@ -1,0 +1,30 @@
+/** What `gan-onnx/infer` has on every platform, beside its `Generator`. */
+
+export { InvalidModelError } from '../onnx/index.js';
+export { UserError } from '../system/user-error.js';
+export { describeGenerator, type GeneratorDescription, TILE } from './description.js';
+export { DeviceError } from './device-error.js';
+export type {
+  InterpolateRequest,
+  LoadedGenerator,
+  LoadedModel,
+  ModelLoader,
+  Placement,
+} from './generator.js';
+export type { GeneratorOptions, Layout } from './generator-options.js';
+export {
+  INTERPOLATIONS,
+  type Interpolation,
+  interpolateLatents,
+  type SampleRequest,
+  sampleLatents,
+} from './latents.js';
+export {
+  type GridOptions,
+  gridSize,
+  type ImageStack,
+  imageGrid,
+  imagePicture,
+  type Picture,
+  toByte,
+} from './pixels.js';
