@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { UserError } from '../system/user-error.js';
 import { acceptUnderscores } from './arguments.js';
 import { doctorCommand } from './doctor.js';
+import { embedCommand } from './embed.js';
 import { exportCommand } from './export.js';
 import { InterruptedError } from './interrupt.js';
 import { sampleCommand } from './sample.js';
@@ -44,6 +45,7 @@ for (const command of [
   trainCommand(version),
   exportCommand(version),
   sampleCommand(),
+  embedCommand(),
   doctorCommand(version),
 ]) {
   program.addCommand(command.copyInheritedSettings(program));

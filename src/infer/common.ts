@@ -2,13 +2,11 @@
 
 export { InvalidModelError } from '../onnx/index.js';
 export { UserError } from '../system/user-error.js';
-export { describeGenerator, type GeneratorDescription, TILE } from './description.js';
 export { DeviceError } from './device-error.js';
 export type {
   InterpolateRequest,
   LoadedGenerator,
   LoadedModel,
-  ModelLoader,
   Placement,
 } from './generator.js';
 export type { GeneratorOptions, Layout } from './generator-options.js';
@@ -16,6 +14,7 @@ export {
   INTERPOLATIONS,
   type Interpolation,
   interpolateLatents,
+  latentBetween,
   type SampleRequest,
   sampleLatents,
 } from './latents.js';
@@ -28,3 +27,4 @@ export {
   type Picture,
   toByte,
 } from './pixels.js';
+export { type GeneratorDescription, TILE } from './read-generator.js';

@@ -11,7 +11,7 @@ export class DeviceError extends Error {
   constructor(
     readonly device: string,
     readonly problem: string,
-    remedy: string,
+    readonly remedy: string,
   ) {
     super(`device ${device} ${problem}: ${remedy}`);
   }

@@ -4,10 +4,10 @@ import { DeviceError } from './device-error.js';
 import type { LoadedModel } from './generator.js';
 
 /** Loads the model on a device; `signal` ends a trial that takes too long. */
-export type DeviceOpener<Device extends string> = (
+export type DeviceOpener<Device extends string, Model extends LoadedModel = LoadedModel> = (
   device: Device,
   signal: AbortSignal,
-) => Promise<LoadedModel>;
+) => Promise<Model>;
 
 /** The devices that are compared. */
 export interface Candidates<Device extends string> {
@@ -30,15 +30,18 @@ const LIMIT_MS = 60_000;
 /** How far images may be from the cpu's: beyond all rounding (CUDA's TF32 included), below anything wrong. */
 const TOLERANCE = 0.05;
 
-interface Outcome {
-  model: LoadedModel;
+interface Outcome<Model extends LoadedModel> {
+  model: Model;
   /** Milliseconds a tile. */
   ms: number;
   /** As the model gives them. */
   images: Float32Array;
 }
 
-async function tryOut(model: LoadedModel, latents: Float32Array): Promise<Outcome> {
+async function tryOut<Model extends LoadedModel>(
+  model: Model,
+  latents: Float32Array,
+): Promise<Outcome<Model>> {
   const images = await model.run(latents);
   let ms = Number.POSITIVE_INFINITY;
   for (let i = 0; i < TIMED_TILES; i++) {
@@ -49,11 +52,11 @@ async function tryOut(model: LoadedModel, latents: Float32Array): Promise<Outcom
   return { model, ms, images };
 }
 
-async function tryDevice<Device extends string>(
+async function tryDevice<Device extends string, Model extends LoadedModel>(
   device: Device,
-  open: DeviceOpener<Device>,
+  open: DeviceOpener<Device, Model>,
   latents: Float32Array,
-): Promise<Outcome> {
+): Promise<Outcome<Model>> {
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(`it drew no samples in ${LIMIT_MS / 1000} seconds`), LIMIT_MS);
   try {
@@ -79,13 +82,13 @@ function agrees(images: Float32Array, expected: Float32Array): boolean {
 }
 
 /** A GPU's trial, or why it has none. */
-async function tryGpu<Device extends string>(
+async function tryGpu<Device extends string, Model extends LoadedModel>(
   device: Device,
-  open: DeviceOpener<Device>,
+  open: DeviceOpener<Device, Model>,
   processor: Device,
   latents: Float32Array,
   expected: Float32Array,
-): Promise<Outcome | string> {
+): Promise<Outcome<Model> | string> {
   try {
     const outcome = await tryDevice(device, open, latents);
     if (agrees(outcome.images, expected)) return outcome;
@@ -102,11 +105,11 @@ async function tryGpu<Device extends string>(
  * @returns the model; its placement's reason has what every device did
  * @throws what `open` throws for the processor
  */
-export async function fastestModel<Device extends string>(
-  open: DeviceOpener<Device>,
+export async function fastestModel<Device extends string, Model extends LoadedModel>(
+  open: DeviceOpener<Device, Model>,
   { processor, gpus }: Candidates<Device>,
   { latents, count }: Trial,
-): Promise<LoadedModel> {
+): Promise<Model> {
   const expected = await tryDevice(processor, open, latents);
   const outcomes = [expected];
   const problems: string[] = [];

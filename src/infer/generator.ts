@@ -6,10 +6,9 @@
 
 import { InvalidModelError } from '../onnx/index.js';
 import { type Batches, verifiedBatches } from './batches.js';
-import { describeGenerator, type GeneratorDescription } from './description.js';
-import type { GeneratorOptions } from './generator-options.js';
 import { type Interpolation, interpolateLatents, type SampleRequest, sampleLatents } from './latents.js';
 import { allFinite, toPlanes } from './planes.js';
+import type { GeneratorDescription } from './read-generator.js';
 import { type PictureMaker, Samples } from './samples.js';
 
 /** Where a loaded model runs. */
@@ -27,15 +26,6 @@ export interface LoadedModel {
   readonly placement: Placement;
   run(latents: Float32Array): Promise<Float32Array>;
   release(): Promise<void>;
-}
-
-/** Makes a session from a model's bytes; one implementation for each platform. */
-export type ModelLoader = (bytes: Uint8Array, description: GeneratorDescription) => Promise<LoadedModel>;
-
-/** What a platform brings. */
-export interface Platform<Image> {
-  load: ModelLoader;
-  makePicture: PictureMaker<Image>;
 }
 
 export interface InterpolateRequest {
@@ -75,7 +65,7 @@ export class LoadedGenerator<Image> {
   /** float32 values of an image. */
   private readonly pixels: number;
 
-  private constructor(
+  constructor(
     readonly description: GeneratorDescription,
     private readonly model: LoadedModel,
     private readonly makePicture: PictureMaker<Image>,
@@ -83,21 +73,6 @@ export class LoadedGenerator<Image> {
     const { batch, image } = description;
     this.pixels = image.reduce((a, b) => a * b, 1);
     this.batches = verifiedBatches((z) => model.run(z), this.latents({ count: batch }), batch);
-  }
-
-  /**
-   * @param bytes a generator file
-   * @param options what the file does not say
-   * @throws InvalidModelError when the bytes are not a generator, or ONNX Runtime refuses them; RangeError when an
-   *   option is impossible
-   */
-  static async create<Image>(
-    bytes: Uint8Array,
-    { load, makePicture }: Platform<Image>,
-    options: GeneratorOptions = {},
-  ): Promise<LoadedGenerator<Image>> {
-    const description = describeGenerator(bytes, options);
-    return new LoadedGenerator(description, await load(bytes, description), makePicture);
   }
 
   /** Where the model runs, and why there. */

@@ -1,6 +1,7 @@
 /** Sampling an exported generator, in Node. Imports nothing of training. `web.ts` is the same for a page. */
 
 export * from './common.js';
+export { describeGenerator } from './description.js';
 export { SAMPLE_DEVICES, type SampleDevice, type SampleDeviceEntry } from './devices.js';
 export type { NodeLoadOptions } from './load-node.js';
 export { Generator, type LoadOptions, type Samples } from './node.js';

@@ -65,12 +65,36 @@ export const INTERPOLATIONS = { linear, spherical } satisfies Record<string, Pat
 export type Interpolation = keyof typeof INTERPOLATIONS;
 
 /**
- * Latents from one to another, both ends among them.
+ * The latent at `t` of the way from one to another.
+ *
+ * @param from float32 [latent] @param to float32 [latent] @param t 0 (`from`) to 1 (`to`)
+ * @returns float32 [latent]
+ * @throws RangeError when the two have different sizes, or `mode` is unknown
+ */
+export function latentBetween(
+  from: Float32Array,
+  to: Float32Array,
+  t: number,
+  mode: Interpolation = 'linear',
+): Float32Array {
+  if (from.length !== to.length) {
+    throw new RangeError(`from has ${from.length} components and to has ${to.length}: expected as many`);
+  }
+  if (!Object.hasOwn(INTERPOLATIONS, mode)) {
+    throw new RangeError(`mode is ${mode}: expected one of ${Object.keys(INTERPOLATIONS).join(', ')}`);
+  }
+  const out = new Float32Array(from.length);
+  INTERPOLATIONS[mode](from, to, t, out);
+  return out;
+}
+
+/**
+ * Latents from one to another, both ends among them, at equal steps.
  *
  * @param from float32 [latent] @param to float32 [latent]
  * @param steps how many, at least 2
  * @returns float32 [steps, latent]
- * @throws RangeError when the two have different sizes, `steps` is below 2 or `mode` is unknown
+ * @throws RangeError when `steps` is below 2; otherwise as `latentBetween`
  */
 export function interpolateLatents(
   from: Float32Array,
@@ -78,20 +102,11 @@ export function interpolateLatents(
   steps: number,
   mode: Interpolation = 'linear',
 ): Float32Array {
-  if (from.length !== to.length) {
-    throw new RangeError(`from has ${from.length} components and to has ${to.length}: expected as many`);
-  }
   if (!Number.isSafeInteger(steps) || steps < 2) {
     throw new RangeError(`steps is ${steps}: expected a whole number of at least 2`);
   }
-  if (!Object.hasOwn(INTERPOLATIONS, mode)) {
-    throw new RangeError(`mode is ${mode}: expected one of ${Object.keys(INTERPOLATIONS).join(', ')}`);
-  }
-  const path: Path = INTERPOLATIONS[mode];
   const size = from.length;
   const out = new Float32Array(steps * size);
-  for (let i = 0; i < steps; i++) {
-    path(from, to, i / (steps - 1), out.subarray(i * size, (i + 1) * size));
-  }
+  for (let i = 0; i < steps; i++) out.set(latentBetween(from, to, i / (steps - 1), mode), i * size);
   return out;
 }

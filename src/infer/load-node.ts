@@ -5,9 +5,10 @@ import { DeviceError, outOfMemory, reasonOf } from './device-error.js';
 import { hostModel } from './device-host.js';
 import { deviceError, SAMPLE_DEVICES, type SampleDevice } from './devices.js';
 import { type DeviceOpener, fastestModel } from './fastest-device.js';
-import type { LoadedModel, ModelLoader } from './generator.js';
+import type { LoadedModel } from './generator.js';
 import { sampleLatents } from './latents.js';
 import { type OpenSession, openSession, type SessionRequest } from './node-session.js';
+import type { GeneratorDescription } from './read-generator.js';
 
 export interface NodeLoadOptions {
   /** Threads inside an operator; by default one for each physical core. */
@@ -60,6 +61,9 @@ async function openOnGpu(bytes: Uint8Array, request: SessionRequest): Promise<Lo
 }
 
 const GPUS = (Object.keys(SAMPLE_DEVICES) as SampleDevice[]).filter((device) => device !== 'cpu');
+
+/** Makes a session from a model's bytes. */
+export type ModelLoader = (bytes: Uint8Array, description: GeneratorDescription) => Promise<LoadedModel>;
 
 /**
  * The loader of onnxruntime-node; it and its models throw DeviceError when the device fails.

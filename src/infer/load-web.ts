@@ -1,41 +1,41 @@
-/** Loads a generator's model in a page, on a device of onnxruntime-web. */
+/** Loads a generator's model on a device of onnxruntime-web; runs in the worker. */
 
 import type { InferenceSession, Tensor, TensorConstructor } from 'onnxruntime-common';
 import { InvalidModelError } from '../onnx/index.js';
-import type { GeneratorDescription } from './description.js';
 import { DeviceError, failureOf, outOfMemory, reasonOf } from './device-error.js';
 import { type DeviceOpener, fastestModel } from './fastest-device.js';
-import type { LoadedModel, ModelLoader } from './generator.js';
+import type { LoadedModel } from './generator.js';
 import { sampleLatents } from './latents.js';
-import { checkedImages } from './planes.js';
+import type { GeneratorPorts } from './read-generator.js';
 import { WEB_SAMPLE_DEVICES, type WebSampleDevice } from './web-devices.js';
 
 /** What is needed of onnxruntime-web. */
-export interface WebOrt {
+interface WebOrt {
   InferenceSession: {
     create(bytes: Uint8Array, options?: InferenceSession.SessionOptions): Promise<InferenceSession>;
   };
   Tensor: TensorConstructor;
-  env: { logLevel?: string; wasm: { numThreads?: number; wasmPaths?: unknown } };
+  env: { logLevel?: string; wasm: { numThreads?: number } };
 }
 
-export interface WebLoadOptions {
-  /**
-   * Where it runs: `wasm` by default (`cpu` is the same, so that code runs in Node too); `webgpu`; `auto` tries the
-   * GPU, where the browser has one, and takes the faster.
-   */
-  device?: WebSampleDevice | 'cpu' | 'auto';
-  /** Threads of WASM, in a page that is cross-origin isolated. */
+export interface WebModelOptions {
+  device: WebSampleDevice | 'auto';
+  /** Threads of WASM. */
   threads?: number;
-  /** The onnxruntime-web that the page has already; by default the installed one is imported. */
-  ort?: WebOrt;
+  /** Address of the folder with ONNX Runtime's files; by default the bundler knows. */
+  ort?: string;
+}
+
+export interface WebModel extends LoadedModel {
+  /** Shape of the output of the last run. */
+  outputShape(): readonly number[];
 }
 
 /** The build of onnxruntime-web that has a device; that of WebGPU has WASM too. */
-const BUILDS = {
-  wasm: () => import('onnxruntime-web/wasm') as Promise<WebOrt>,
-  webgpu: () => import('onnxruntime-web/webgpu') as Promise<WebOrt>,
-} satisfies Record<WebSampleDevice, () => Promise<WebOrt>>;
+const BUILDS: Record<WebSampleDevice, { file: string; installed: () => Promise<unknown> }> = {
+  wasm: { file: 'ort.wasm.min.mjs', installed: () => import('onnxruntime-web/wasm') },
+  webgpu: { file: 'ort.webgpu.min.mjs', installed: () => import('onnxruntime-web/webgpu') },
+};
 
 const ASKED_FOR = 'asked for';
 
@@ -49,9 +49,13 @@ async function hasGpu(): Promise<boolean> {
   return ((await gpu?.requestAdapter().catch(() => null)) ?? null) !== null;
 }
 
-async function importBuild(device: WebSampleDevice, { ort, threads }: WebLoadOptions): Promise<WebOrt> {
+async function importBuild(device: WebSampleDevice, { ort, threads }: WebModelOptions): Promise<WebOrt> {
+  const { file, installed } = BUILDS[device];
   try {
-    const build = ort ?? (await BUILDS[device]());
+    const found = await (ort === undefined
+      ? installed()
+      : import(/* @vite-ignore */ new URL(file, ort).href));
+    const build = found as WebOrt;
     build.env.logLevel = 'fatal';
     if (threads !== undefined) build.env.wasm.numThreads = threads;
     return build;
@@ -76,34 +80,38 @@ function loadingProblem(device: WebSampleDevice, error: unknown): Error {
 async function open(
   ort: WebOrt,
   bytes: Uint8Array,
+  { input, output, latentShape, latentSize }: GeneratorPorts,
   device: WebSampleDevice,
-  { input, output, latentShape, image }: GeneratorDescription,
   reason: string,
-): Promise<LoadedModel> {
-  const { provider } = WEB_SAMPLE_DEVICES[device];
+): Promise<WebModel> {
+  const entry = WEB_SAMPLE_DEVICES[device];
   let session: InferenceSession;
   try {
     session = await ort.InferenceSession.create(bytes, {
-      executionProviders: [provider],
+      executionProviders: [entry.provider],
       graphOptimizationLevel: 'all',
       logSeverityLevel: 4,
     });
   } catch (error) {
     throw loadingProblem(device, error);
   }
-  const pixels = image.reduce((a, b) => a * b, 1);
+  let shape: readonly number[] = [];
   return {
     placement: { device, reason, wholly: device === 'wasm' },
+    outputShape: () => shape,
     async run(latents) {
-      const count = latents.length / latentShape[0]!;
-      const feeds = { [input]: new ort.Tensor('float32', latents, [count, ...latentShape]) };
+      const feeds = {
+        [input]: new ort.Tensor('float32', latents, [latents.length / latentSize, ...latentShape]),
+      };
       let found: Tensor;
       try {
         found = (await session.run(feeds, [output]))[output]!;
       } catch (error) {
-        throw failureOf(device, WEB_SAMPLE_DEVICES[device], failure(error), 'running');
+        throw failureOf(device, entry, failure(error), 'running');
       }
-      return checkedImages(found.data, count * pixels, { output, image });
+      if (!(found.data instanceof Float32Array)) throw new InvalidModelError('its output is not float32');
+      shape = found.dims;
+      return found.data;
     },
     release: () => session.release(),
   };
@@ -112,37 +120,40 @@ async function open(
 /** Both devices of one build, so that ONNX Runtime is downloaded once. */
 async function openFastest(
   bytes: Uint8Array,
-  description: GeneratorDescription,
-  options: WebLoadOptions,
-): Promise<LoadedModel> {
+  ports: GeneratorPorts,
+  options: WebModelOptions,
+  latents: Float32Array,
+): Promise<WebModel> {
   if (!(await hasGpu())) {
-    const ort = await importBuild('wasm', options);
-    return open(ort, bytes, 'wasm', description, 'the browser offers no GPU');
+    return open(await importBuild('wasm', options), bytes, ports, 'wasm', 'the browser offers no GPU');
   }
   const ort = await importBuild('webgpu', options);
-  const opener: DeviceOpener<WebSampleDevice> = (device) => open(ort, bytes, device, description, '');
-  const { latentSize: size, distribution, batch: count } = description;
-  const latents = sampleLatents({ size, distribution }, { count });
-  return fastestModel(opener, { processor: 'wasm', gpus: ['webgpu'] }, { latents, count });
+  const opener: DeviceOpener<WebSampleDevice, WebModel> = (device) => open(ort, bytes, ports, device, '');
+  return fastestModel(opener, { processor: 'wasm', gpus: ['webgpu'] }, { latents, count: ports.batch });
 }
 
 /**
- * The loader of onnxruntime-web; it and its models throw DeviceError when the device fails.
+ * Loads a model, and runs it once: its `outputShape` is that of a batch.
  *
- * @throws RangeError when there is no such device
+ * @throws InvalidModelError when ONNX Runtime refuses it; DeviceError when the device cannot be used
  */
-export function webLoader(options: WebLoadOptions = {}): ModelLoader {
-  const { device = 'wasm' } = options;
-  if (device === 'auto') return (bytes, description) => openFastest(bytes, description, options);
-  const chosen = device === 'cpu' ? 'wasm' : device;
-  if (!Object.hasOwn(WEB_SAMPLE_DEVICES, chosen)) {
-    const known = Object.keys(WEB_SAMPLE_DEVICES).join(', ');
-    throw new RangeError(`device is ${device}: expected one of ${known}, cpu, auto`);
+export async function loadWebModel(
+  bytes: Uint8Array,
+  ports: GeneratorPorts,
+  options: WebModelOptions,
+): Promise<WebModel> {
+  const { device } = options;
+  const latents = sampleLatents(
+    { size: ports.latentSize, distribution: ports.distribution },
+    { count: ports.batch },
+  );
+  if (device === 'webgpu' && !(await hasGpu())) {
+    throw new DeviceError(device, 'is not offered by this browser', WEB_SAMPLE_DEVICES[device].needs);
   }
-  return async (bytes, description) => {
-    if (chosen === 'webgpu' && !(await hasGpu())) {
-      throw new DeviceError(chosen, 'is not offered by this browser', WEB_SAMPLE_DEVICES[chosen].needs);
-    }
-    return open(await importBuild(chosen, options), bytes, chosen, description, ASKED_FOR);
-  };
+  const model =
+    device === 'auto'
+      ? await openFastest(bytes, ports, options, latents)
+      : await open(await importBuild(device, options), bytes, ports, device, ASKED_FOR);
+  await model.run(latents);
+  return model;
 }

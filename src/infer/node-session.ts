@@ -1,9 +1,9 @@
 /** A generator as a session of onnxruntime-node, in this process. */
 
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { GeneratorDescription } from './description.js';
 import { SAMPLE_DEVICES, type SampleDevice, type SampleDeviceEntry } from './devices.js';
 import { checkedImages } from './planes.js';
+import type { GeneratorDescription } from './read-generator.js';
 
 /** What a session must know of a generator. */
 export type ModelPorts = Pick<GeneratorDescription, 'input' | 'output' | 'latentShape' | 'image'>;

@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { readBounded } from '../system/files.js';
+import { describeGenerator } from './description.js';
 import { type FetchOptions, fetchModel } from './fetch-model.js';
 import { LoadedGenerator } from './generator.js';
 import type { GeneratorOptions } from './generator-options.js';
@@ -49,8 +50,10 @@ async function load(
   source: string | URL | Uint8Array | ArrayBuffer,
   options: LoadOptions = {},
 ): Promise<Generator> {
-  const platform = { load: nodeLoader(options), makePicture: encodePng };
-  return LoadedGenerator.create(await readSource(source, options), platform, options);
+  const loadModel = nodeLoader(options);
+  const bytes = await readSource(source, options);
+  const description = describeGenerator(bytes, options);
+  return new LoadedGenerator(description, await loadModel(bytes, description), encodePng);
 }
 
 export const Generator = { load };

@@ -1,7 +1,7 @@
 /** From the values that a model puts out to images in planes with values in [-1, 1]. */
 
 import { InvalidModelError, shortName } from '../onnx/index.js';
-import type { GeneratorDescription } from './description.js';
+import type { GeneratorDescription } from './read-generator.js';
 
 /** Whether every value is a finite number. */
 export function allFinite(values: Float32Array): boolean {

@@ -3,19 +3,39 @@
 import { type FetchOptions, fetchModel } from './fetch-model.js';
 import { LoadedGenerator } from './generator.js';
 import type { GeneratorOptions } from './generator-options.js';
-import { type WebLoadOptions, webLoader } from './load-web.js';
 import type { Picture } from './pixels.js';
+import { readGenerator } from './read-generator.js';
 import type { Samples as AnySamples } from './samples.js';
+import { WEB_SAMPLE_DEVICES, type WebSampleDevice } from './web-devices.js';
+import { loadInWorker, type WorkerOptions } from './worker-host.js';
 
 export * from './common.js';
-export type { WebLoadOptions, WebOrt } from './load-web.js';
 export { WEB_SAMPLE_DEVICES, type WebSampleDevice, type WebSampleDeviceEntry } from './web-devices.js';
 
 /** A generator whose pictures are ImageData. */
 export type Generator = LoadedGenerator<ImageData>;
 export type Samples = AnySamples<ImageData>;
 
-export interface LoadOptions extends WebLoadOptions, GeneratorOptions, FetchOptions {}
+export interface WebLoadOptions {
+  /**
+   * Where it runs: `wasm` by default (`cpu` is the same, so that code runs in Node too); `webgpu`; `auto` tries the
+   * GPU, where the browser has one, and takes the faster.
+   */
+  device?: WebSampleDevice | 'cpu' | 'auto';
+  /** Threads of WASM, in a page that is cross-origin isolated. */
+  threads?: number;
+  /** Address of the folder with ONNX Runtime's files, for a page without a bundler. */
+  ort?: string | URL;
+}
+
+export interface LoadOptions extends WebLoadOptions, WorkerOptions, GeneratorOptions, FetchOptions {}
+
+function chosenDevice({ device = 'wasm' }: WebLoadOptions): WebSampleDevice | 'auto' {
+  if (device === 'cpu') return 'wasm';
+  if (device === 'auto' || Object.hasOwn(WEB_SAMPLE_DEVICES, device)) return device;
+  const known = Object.keys(WEB_SAMPLE_DEVICES).join(', ');
+  throw new RangeError(`device is ${device}: expected one of ${known}, cpu, auto`);
+}
 
 /** The picture as ImageData, opaque. */
 export function toImageData({ width, height, channels, data }: Picture): ImageData {
@@ -34,7 +54,7 @@ async function readSource(source: string | URL | Uint8Array | ArrayBuffer, optio
 }
 
 /**
- * Loads a generator.
+ * Loads a generator. Its model runs in a worker, so that the page goes on while images are drawn.
  *
  * @param source its URL, relative to the page, or its bytes
  * @param options device; for generators of other tools what their files do not say
@@ -50,8 +70,22 @@ async function load(
   source: string | URL | Uint8Array | ArrayBuffer,
   options: LoadOptions = {},
 ): Promise<Generator> {
-  const platform = { load: webLoader(options), makePicture: toImageData };
-  return LoadedGenerator.create(await readSource(source, options), platform, options);
+  const device = chosenDevice(options);
+  const bytes = await readSource(source, options);
+  const { ports, describe } = readGenerator(bytes, options);
+  const ort = options.ort === undefined ? undefined : new URL(options.ort, document.baseURI).href;
+  const settings = {
+    device,
+    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    ...(ort === undefined ? {} : { ort }),
+  };
+  const { model, shape } = await loadInWorker(bytes, ports, settings, options);
+  try {
+    return new LoadedGenerator(describe(shape), model, toImageData);
+  } catch (error) {
+    await model.release();
+    throw error;
+  }
 }
 
 export const Generator = { load };

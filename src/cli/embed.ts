@@ -1,0 +1,187 @@
+/** `gan-onnx embed`: a folder that any static server shows as a page with a generator in it. */
+
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command, Option } from 'commander';
+import { describeGenerator, INTERPOLATIONS, InvalidModelError } from '../infer/index.js';
+import {
+  checkWritable,
+  fileProblem,
+  readBounded,
+  temporaryName,
+  writeFileAtomically,
+} from '../system/files.js';
+import { UserError } from '../system/user-error.js';
+import { integerOption } from './arguments.js';
+import { choiceOption } from './config-flags.js';
+
+interface EmbedFlags {
+  out: string;
+  count: number;
+  seed: number;
+  device: EmbedDevice;
+  sliders?: number;
+  interpolate?: string;
+  controls?: boolean;
+  title: string;
+  force?: boolean;
+}
+
+/** ONNX Runtime's files that a page needs for each device. */
+const WASM_FILES = ['ort.wasm.min.mjs', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm'];
+const WEBGPU_FILES = [
+  'ort.webgpu.min.mjs',
+  'ort-wasm-simd-threaded.asyncify.mjs',
+  'ort-wasm-simd-threaded.asyncify.wasm',
+];
+const RUNTIME_FILES = {
+  auto: [...WASM_FILES, ...WEBGPU_FILES],
+  wasm: WASM_FILES,
+  webgpu: WEBGPU_FILES,
+} satisfies Record<string, readonly string[]>;
+
+type EmbedDevice = keyof typeof RUNTIME_FILES;
+
+/** The element and its worker, as the build bundles them. */
+const ELEMENT_FILES = ['gan-sampler.js', 'gan-sampler-worker.js'];
+
+const STYLE = `
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
+body { max-width: 32rem; margin: 0 auto; padding: 1rem; }
+h1 { font-size: 1.5rem; }
+`;
+
+/** All that the page needs, and nothing else: the one style is named by what it says. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self' 'wasm-unsafe-eval'",
+  "worker-src 'self'",
+  "connect-src 'self'",
+  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');
+
+const MAX_MODEL_BYTES = 512 * 2 ** 20;
+const EXPECTED = 'a generator.onnx, as gan-onnx train leaves it';
+
+/** Text inside HTML. */
+function escaped(text: string): string {
+  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
+  return text.replace(/[&<>"]/g, (character) => entities[character]!);
+}
+
+function page({ count, seed, device, sliders, interpolate, controls, title }: EmbedFlags): string {
+  const attributes = [
+    'src="generator.onnx"',
+    `count="${count}"`,
+    `seed="${seed}"`,
+    `device="${device}"`,
+    ...(sliders === undefined ? [] : [`sliders="${sliders}"`]),
+    ...(interpolate === undefined ? [] : [`interpolate="${interpolate}"`]),
+    ...(controls ? ['controls'] : []),
+  ];
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<title>${escaped(title)}</title>
+<style>${STYLE}</style>
+<script type="module" src="gan-sampler.js"></script>
+<main>
+<h1>${escaped(title)}</h1>
+<gan-sampler ${attributes.join(' ')}></gan-sampler>
+</main>
+</html>
+`;
+}
+
+/** Names of the page's files, with where each is copied from. */
+function sources(device: EmbedDevice): Map<string, string> {
+  const built = fileURLToPath(new URL('../page/', import.meta.url));
+  const runtime = dirname(fileURLToPath(import.meta.resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm')));
+  return new Map([
+    ...ELEMENT_FILES.map((name) => [name, join(built, name)] as const),
+    ...RUNTIME_FILES[device].map((name) => [name, join(runtime, name)] as const),
+  ]);
+}
+
+/** Refuses a folder that holds anything, unless its files may be replaced. */
+function checkFolder(out: string, force: boolean): void {
+  checkWritable('--out', out);
+  const found = lstatSync(out, { throwIfNoEntry: false });
+  if (found === undefined) return;
+  if (!found.isDirectory())
+    throw new UserError(`--out ${out} exists and is not a folder: choose another path`);
+  if (readdirSync(out).length === 0 || force) return;
+  throw new UserError(
+    `--out ${out} is not empty: choose another folder, or --force to replace the page's files in it`,
+  );
+}
+
+/** Copies a file under a temporary name and renames it. */
+function copy(from: string, to: string): void {
+  const temporary = temporaryName(to);
+  try {
+    copyFileSync(from, temporary);
+    renameSync(temporary, to);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw new UserError(`${to} ${fileProblem(error)}: it was not written`);
+  }
+}
+
+async function embed(path: string, flags: EmbedFlags): Promise<void> {
+  const out = resolve(flags.out);
+  checkFolder(out, flags.force ?? false);
+  const bytes = await readBounded(path, MAX_MODEL_BYTES, EXPECTED);
+  try {
+    describeGenerator(bytes);
+  } catch (error) {
+    if (!(error instanceof InvalidModelError)) throw error;
+    throw new UserError(`${path}: ${error.message}: expected ${EXPECTED}`);
+  }
+  const files = sources(flags.device);
+  for (const [name, from] of files) {
+    if (!existsSync(from))
+      throw new UserError(`${from}, the source of ${name}, does not exist: npm ci, or npm run build`);
+  }
+  mkdirSync(out, { recursive: true });
+  for (const [name, from] of files) copy(from, join(out, name));
+  writeFileAtomically(join(out, 'generator.onnx'), bytes);
+  // The page comes last: one that is there has all its files.
+  writeFileAtomically(join(out, 'index.html'), page(flags));
+  process.stdout.write(
+    `page: ${join(flags.out, 'index.html')}, with ${['generator.onnx', ...files.keys()].join(', ')}\n`,
+  );
+  process.stderr.write(
+    'Any static server shows it; opened from the disk (file:) browsers refuse its scripts.\n',
+  );
+}
+
+export function embedCommand(): Command {
+  return new Command('embed')
+    .description(
+      'Writes a folder with a page that draws what a generator makes, in the visitor’s own browser.',
+    )
+    .argument('<generator.onnx>', 'an exported generator')
+    .requiredOption('--out <folder>', 'folder to write')
+    .addOption(integerOption('--count <n>', 'images on the page', { min: 1, max: 10_000 }).default(25))
+    .addOption(integerOption('--seed <n>', 'seed of the images', { min: 0 }).default(1))
+    .addOption(
+      choiceOption('--device <name>', 'what draws; auto brings the files of both', RUNTIME_FILES).default(
+        'auto',
+      ),
+    )
+    .addOption(
+      integerOption('--sliders <n>', 'sliders for the first n latent components', { min: 1, max: 64 }),
+    )
+    .addOption(choiceOption('--interpolate <mode>', 'a slider to other samples', INTERPOLATIONS))
+    .option('--controls', 'a button for other samples')
+    .addOption(new Option('--title <text>', 'title of the page').default('Drawn by a GAN'))
+    .option('--force', "replace the page's files in a folder that is not empty")
+    .action(embed);
+}

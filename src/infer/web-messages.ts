@@ -1,0 +1,15 @@
+/** What a page and the worker that runs its model say to each other: one answer to each request, in order. */
+
+import type { Placement } from './generator.js';
+import type { WebModelOptions } from './load-web.js';
+import type { GeneratorPorts } from './read-generator.js';
+
+export type WorkerRequest =
+  | { kind: 'load'; bytes: Uint8Array; ports: GeneratorPorts; options: WebModelOptions }
+  | { kind: 'run'; latents: Float32Array };
+
+export type WorkerAnswer =
+  | { kind: 'loaded'; placement: Placement; shape: readonly number[] }
+  | { kind: 'images'; images: Float32Array }
+  | { kind: 'invalid'; message: string }
+  | { kind: 'failed'; device: string; problem: string; remedy: string };

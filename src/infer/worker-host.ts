@@ -1,0 +1,123 @@
+/** A page's model in a worker of its own, seen from the page. */
+
+import { InvalidModelError } from '../onnx/index.js';
+import { DeviceError } from './device-error.js';
+import type { LoadedModel } from './generator.js';
+import type { WebModelOptions } from './load-web.js';
+import type { GeneratorPorts } from './read-generator.js';
+import type { WorkerAnswer, WorkerRequest } from './web-messages.js';
+
+interface Waiting {
+  resolve(answer: WorkerAnswer): void;
+  reject(error: Error): void;
+}
+
+/** What a page decides about a worker. */
+export interface WorkerOptions {
+  /** Milliseconds that loading a model, or one run of it, may take; 60,000 by default. */
+  limitMs?: number;
+  /** Ends the loading early, with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+const LIMIT_MS = 60_000;
+
+function asError(answer: WorkerAnswer): Error | undefined {
+  if (answer.kind === 'invalid') return new InvalidModelError(answer.message);
+  if (answer.kind === 'failed') return new DeviceError(answer.device, answer.problem, answer.remedy);
+  return undefined;
+}
+
+class WorkerHost {
+  private readonly worker = new Worker(new URL('./web-worker.js', import.meta.url), { type: 'module' });
+  /** Requests without an answer, in order. */
+  private readonly waiting: Waiting[] = [];
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private end: Error | undefined;
+
+  constructor(
+    private readonly device: string,
+    private readonly limitMs: number,
+  ) {
+    this.worker.addEventListener('message', ({ data }: MessageEvent<WorkerAnswer>) => this.take(data));
+    this.worker.addEventListener('error', (event) => {
+      const reason = event.message || 'its script cannot be loaded';
+      const remedy = 'the worker’s script and ONNX Runtime’s files must lie beside the page’s script';
+      this.stop(new DeviceError(this.device, `cannot be used (its worker failed: ${reason})`, remedy));
+    });
+  }
+
+  private take(answer: WorkerAnswer): void {
+    const { resolve, reject } = this.waiting.shift()!;
+    const error = asError(answer);
+    if (error === undefined) resolve(answer);
+    else reject(error);
+    this.watch();
+  }
+
+  /** A model that takes longer than the limit is given up. */
+  private watch(): void {
+    clearTimeout(this.timer);
+    if (this.waiting.length === 0) return;
+    this.timer = setTimeout(() => {
+      this.stop(new InvalidModelError(`it took longer than ${this.limitMs / 1000} seconds and was stopped`));
+    }, this.limitMs);
+  }
+
+  ask(request: WorkerRequest, transfer: Transferable[]): Promise<WorkerAnswer> {
+    return new Promise((resolve, reject) => {
+      if (this.end !== undefined) {
+        reject(this.end);
+        return;
+      }
+      this.waiting.push({ resolve, reject });
+      if (this.waiting.length === 1) this.watch();
+      this.worker.postMessage(request, transfer);
+    });
+  }
+
+  stop(why: Error): void {
+    this.end ??= why;
+    clearTimeout(this.timer);
+    this.worker.terminate();
+    for (const { reject } of this.waiting.splice(0)) reject(this.end);
+  }
+}
+
+/**
+ * Loads a model in a worker of its own, which `release()` ends.
+ *
+ * @param bytes the model; it moves to the worker when its buffer is its own
+ * @returns the model, and the shape of its output for a batch
+ * @throws InvalidModelError when ONNX Runtime refuses it or it takes too long; DeviceError when the device cannot be
+ *   used; the signal's reason when that ended it
+ */
+export async function loadInWorker(
+  bytes: Uint8Array,
+  ports: GeneratorPorts,
+  options: WebModelOptions,
+  { limitMs = LIMIT_MS, signal }: WorkerOptions = {},
+): Promise<{ model: LoadedModel; shape: readonly number[] }> {
+  signal?.throwIfAborted();
+  const host = new WorkerHost(options.device, limitMs);
+  const abort = (): void => host.stop(signal!.reason as Error);
+  signal?.addEventListener('abort', abort);
+  try {
+    const answer = await host.ask({ kind: 'load', bytes, ports, options }, []);
+    const { placement, shape } = answer as Extract<WorkerAnswer, { kind: 'loaded' }>;
+    const model: LoadedModel = {
+      placement,
+      async run(latents) {
+        const found = await host.ask({ kind: 'run', latents }, []);
+        return (found as Extract<WorkerAnswer, { kind: 'images' }>).images;
+      },
+      release: async () => host.stop(new Error('the generator was released')),
+    };
+    return { model, shape };
+  } catch (error) {
+    host.stop(error as Error);
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
