@@ -1,6 +1,7 @@
 /** generator.onnx: the trained generator as a model that any ONNX Runtime samples without this project. */
 
 import { fitsFloat16, toFloat16 } from './float16.js';
+import { foldBatchNorm } from './fold-batch-norm.js';
 import { Graph } from './graph.js';
 import { toImages } from './host-inputs.js';
 import { forward, type GanSpec, networkParameters } from './networks.js';
@@ -67,7 +68,7 @@ export function generatorMetadata(
  * @param parameters the generator's parameters and running statistics by name, float32
  * @param precision how the weights are stored
  * @returns the model's bytes: input `z` float32 [N, latent], output `image` float32 [N, C, H, W] in [-1, 1], batch
- * normalisation by running statistics, weights inside
+ * normalisation by running statistics, folded into the layers before it, weights inside
  * @throws RangeError when a parameter is missing or has the wrong shape
  */
 export function buildGeneratorModel(
@@ -78,15 +79,19 @@ export function buildGeneratorModel(
 ): Uint8Array {
   const graph = new Graph('generator');
   const z = graph.input('z', 'float32', ['N', gan.latent.size]);
+  for (const { name } of networkParameters(gan.generator)) {
+    if (!parameters.has(name)) throw new RangeError(`generator: no value for parameter ${name}`);
+  }
+  const folded = foldBatchNorm(gan.generator, parameters);
   const values = new Map(
-    networkParameters(gan.generator).map(({ name, shape }) => {
-      const tensor = parameters.get(name);
-      if (tensor === undefined) throw new RangeError(`generator: no value for parameter ${name}`);
+    networkParameters(folded.network).map(({ name, shape }) => {
+      const tensor = folded.parameters.get(name)!;
       return [name, PRECISIONS[precision](graph, name, shape, tensor.data as Float32Array)];
     }),
   );
-  const { output } = forward(graph, gan.generator, z, { mode: 'inference', parameters: values });
-  graph.output('image', toImages(gan, output));
+  const { output } = forward(graph, folded.network, z, { mode: 'inference', parameters: values });
+  // Some kernels of tanh and of sigmoid overshoot by a rounding.
+  graph.output('image', toImages(gan, output).max(-1).min(1));
   return graph.toBytes({
     metadata: generatorMetadata(gan, origin, precision),
     description: `Generator of ${gan.name}, trained on ${origin.dataset} for ${origin.step} steps by gan-onnx`,

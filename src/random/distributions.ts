@@ -91,7 +91,7 @@ export function normalQuantile(p: number): number {
 
 /** Maps 32 random bits into the open interval (0, 1), symmetric about 1/2. */
 export function toUnitInterval(bits: number): number {
-  return (bits + 0.5) / 2 ** 32;
+  return (bits + 0.5) * 2 ** -32;
 }
 
 /**
