@@ -7,6 +7,7 @@ import { UserError } from '../system/user-error.js';
 import { acceptUnderscores } from './arguments.js';
 import { doctorCommand } from './doctor.js';
 import { exportCommand } from './export.js';
+import { inspectCommand } from './inspect.js';
 import { InterruptedError } from './interrupt.js';
 import { sampleCommand } from './sample.js';
 import { trainCommand } from './train.js';
@@ -44,6 +45,7 @@ for (const command of [
   trainCommand(version),
   exportCommand(version),
   sampleCommand(),
+  inspectCommand(),
   doctorCommand(version),
 ]) {
   program.addCommand(command.copyInheritedSettings(program));
