@@ -77,38 +77,51 @@ function valueRows(values: readonly ValueSummary[]): string[] {
   });
 }
 
+/** A column of the table of operators: its title, its width, and what it says of an operator. */
+interface Column {
+  title: string;
+  width: number;
+  cell(name: string): string;
+}
+
+function flopsColumns(flops: FlopsReport): Column[] {
+  if ('unknown' in flops) return [];
+  const cost = (name: string, key: keyof Flops) => flops.byOperator.get(name)?.[key] ?? 0;
+  const column = (key: keyof Flops): Column => ({
+    title: `FLOPs a ${key}`,
+    width: 17,
+    cell: (name) => grouped(cost(name, key)),
+  });
+  // A step of training costs something beside its samples: two numbers then, and no one share.
+  if (flops.batch !== undefined && flops.run > 0) return [column('sample'), column('run')];
+  const key = flops.batch === undefined ? 'run' : 'sample';
+  const share = (name: string) => (flops[key] > 0 ? `${percent(cost(name, key), flops[key])} %` : '-');
+  return [column(key), { title: 'share', width: 9, cell: share }];
+}
+
 /** Operators with what they cost, those with most nodes first. */
 function operatorRows({ operators, flops }: ModelSummary): string[] {
-  const known = 'unknown' in flops ? undefined : flops;
-  const perRun = known !== undefined && known.batch === undefined;
-  const cost = (name: string) => known?.byOperator.get(name)?.[perRun ? 'run' : 'sample'] ?? 0;
-  const total = perRun ? known.run : (known?.sample ?? 0);
+  const columns: Column[] = [
+    { title: 'nodes', width: 8, cell: (name) => grouped(operators.get(name)!) },
+    ...flopsColumns(flops),
+  ];
   const names = [...operators.keys()];
-  const width = Math.max(columnWidth(names), 10);
-  const head = `${'operator'.padEnd(width)}${'nodes'.padStart(7)}`;
-  if (known === undefined) {
-    return [
-      head,
-      ...names.map((name) => `${name.padEnd(width)}${grouped(operators.get(name)!).padStart(7)}`),
-    ];
-  }
-  const lines = names.map((name) => {
-    const flopsOfIt = cost(name);
-    const share = flopsOfIt > 0 && total > 0 ? `${((100 * flopsOfIt) / total).toFixed(1)} %` : '-';
-    const columns = [
-      grouped(operators.get(name)!).padStart(7),
-      grouped(flopsOfIt).padStart(24),
-      share.padStart(9),
-    ];
-    return `${name.padEnd(width)}${columns.join('')}`;
-  });
-  return [`${head}${`FLOPs a ${perRun ? 'run' : 'sample'}`.padStart(24)}${'share'.padStart(9)}`, ...lines];
+  const width = columnWidth(['operator', ...names]);
+  const line = (name: string, cell: (column: Column) => string) =>
+    name.padEnd(width) + columns.map((column) => cell(column).padStart(column.width)).join('');
+  return [
+    line('operator', ({ title }) => title),
+    ...names.map((name) => line(name, ({ cell }) => cell(name))),
+  ];
 }
+
+const percent = (part: number, whole: number) => ((100 * part) / whole).toFixed(1);
 
 /** The operators that take most of the FLOPs, in words. */
 function mostExpensive(byOperator: ReadonlyMap<string, Flops>, key: keyof Flops, total: number): string {
-  const first = [...byOperator].filter(([, flops]) => flops[key] > 0).slice(0, 3);
-  const shares = first.map(([name, flops]) => `${name} ${((100 * flops[key]) / total).toFixed(1)} %`);
+  const dear = [...byOperator].filter(([, flops]) => flops[key] > 0 && flops[key] >= total / 1000);
+  const first = dear.sort(([, a], [, b]) => b[key] - a[key]).slice(0, 3);
+  const shares = first.map(([name, flops]) => `${name} ${percent(flops[key], total)} %`);
   return shares.length === 0 ? '' : `, most in ${shares.join(', ')}`;
 }
 
@@ -131,7 +144,7 @@ function flopsRows(flops: FlopsReport): string {
 function metadataRows(metadata: ReadonlyMap<string, string>): string[] {
   const keys = [...metadata.keys()].map((key) => shortName(key));
   const width = columnWidth(keys);
-  return [...metadata.values()].slice(0, MAX_ROWS + 1).map((value, i) => {
+  return [...metadata.values()].map((value, i) => {
     const room = WIDTH - 2 - width;
     const whole = value.length <= room ? escaped(value) : '';
     const length = ` … (${grouped(value.length)} characters)`;

@@ -170,7 +170,7 @@ function outlinesAt(inputs: readonly Input[], size: number): Map<string, Outline
     return refuse(
       dim === undefined
         ? `${label} has no declared size`
-        : `${label} has a size ${quote(dim)} that it leaves open`,
+        : `${label} has the open size ${quote(dim)}, which must be given`,
     );
   };
   return new Map(
