@@ -299,6 +299,11 @@ describe('FLOPs', () => {
       node: [node(`${out} = ${operator}(s)`)],
       output: [{ name: out }],
     });
+    const noise: GraphProto = {
+      name: 'noise',
+      output: [{ name: 'q' }],
+      node: [node('n = RandomNormal()', { shape: [9] }), node('q = Add(s, n)')],
+    };
     const parts: Parts = {
       inputs: [value('x', ['N', 7])],
       tensors: [tensorProto('yes', 'bool', [], Uint8Array.of(1))],
@@ -306,16 +311,17 @@ describe('FLOPs', () => {
       nodes: [
         node('r = own.Square(x)'),
         node('s = own.Square(r)'),
-        node('y = If(yes)', { then_branch: branch('Relu', 'p'), else_branch: branch('Softmax', 'q') }),
+        node('y = If(yes)', { then_branch: branch('Relu', 'p'), else_branch: noise }),
       ],
     };
-    expect(countFlops(model(parts))).toMatchObject({ sample: 7 + 7 + 7 });
+    expect(countFlops(model(parts))).toMatchObject({ sample: 7 + 7 + 7, run: 0 });
     expect([...inspectModel(model(parts)).operators]).toEqual([
       ['own.Square', 2],
+      ['Add', 1],
       ['If', 1],
       ['Mul', 1],
+      ['RandomNormal', 1],
       ['Relu', 1],
-      ['Softmax', 1],
     ]);
   });
 
