@@ -53,6 +53,7 @@ export function inspectionJson({ file, bytes, sha256, summary, sampling: found }
     sha256,
     ...rest,
     initialisers: types,
+    nodes: [...operators.values()].reduce((a, b) => a + b, 0),
     operators: [...operators].map(([operator, nodes]) => ({ operator, nodes })),
     flops: flopsJson(flops),
     metadata: Object.fromEntries(metadata),

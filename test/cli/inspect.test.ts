@@ -73,6 +73,7 @@ describe('gan-onnx inspect', () => {
         { type: 'float32', float: true, tensors: 14, elements: 553488, bytes: 2213952 },
         { type: 'int64', float: false, tensors: 1, elements: 4, bytes: 32 },
       ],
+      nodes: 9,
       operators: expect.arrayContaining([{ operator: 'Gemm', nodes: 3 }]),
       flops: { perSample: 1102368, perRun: 0, batch: 'any', unknown: null },
       metadata: { 'latent.size': '64', 'image.range': '[-1,1]' },
