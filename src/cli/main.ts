@@ -8,6 +8,7 @@ import { acceptUnderscores } from './arguments.js';
 import { doctorCommand } from './doctor.js';
 import { embedCommand } from './embed.js';
 import { exportCommand } from './export.js';
+import { inspectCommand } from './inspect.js';
 import { InterruptedError } from './interrupt.js';
 import { sampleCommand } from './sample.js';
 import { trainCommand } from './train.js';
@@ -46,6 +47,7 @@ for (const command of [
   exportCommand(version),
   sampleCommand(),
   embedCommand(),
+  inspectCommand(),
   doctorCommand(version),
 ]) {
   program.addCommand(command.copyInheritedSettings(program));

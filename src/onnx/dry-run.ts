@@ -76,6 +76,14 @@ function subgraphs({ attribute = [] }: NodeProto): GraphProto[] {
   return attribute.flatMap(({ g, graphs = [] }) => (g === undefined ? graphs : [g, ...graphs]));
 }
 
+/** Looks on at a dry run that counts what is computed. */
+export interface Observer {
+  /** Called for each node that a run computes, and loading does not; in functions and branches, for their nodes. */
+  node(call: Call, operator: Operator, outputs: readonly Outline[]): void;
+  /** Operators beside those that may be run. */
+  operator(domain: string, name: string): Operator | undefined;
+}
+
 const functionKey = (domain = '', name = '', overload = '') => JSON.stringify([domain, name, overload]);
 
 class DryRun {
@@ -93,6 +101,7 @@ class DryRun {
   constructor(
     model: ModelProto,
     private readonly limits: { bytes: number; work: number },
+    private readonly observer?: Observer,
   ) {
     for (const fn of model.functions ?? []) {
       const { domain = '', name, overload } = fn;
@@ -107,12 +116,11 @@ class DryRun {
   }
 
   /** Visits the model's own graph. What goes in and what comes out exist twice: here and in ONNX Runtime. */
-  run(graph: GraphProto, inputs: ReadonlyMap<string, readonly number[]>): Map<string, Outline> {
+  run(graph: GraphProto, inputs: ReadonlyMap<string, Outline>): Map<string, Outline> {
     const scope = new Scope();
-    for (const [name, shape] of inputs) {
-      const input: Outline = { type: DATA_TYPES.float32, shape, fixed: false };
-      this.claim(`input ${quote(name)}`, 2 * tensorBytes(input.type, product(shape)));
-      scope.set(name, input);
+    for (const [name, { type, shape }] of inputs) {
+      this.claim(`input ${quote(name)}`, 2 * tensorBytes(type, product(shape)));
+      scope.set(name, { type, shape, fixed: false });
     }
     const outlines = this.graph(graph, scope);
     const results = new Map(
@@ -202,10 +210,15 @@ class DryRun {
     if (op_type === 'If' && (domain === '' || domain === 'ai.onnx')) return this.branches(call, scope);
     const operator =
       operatorOf(domain, op_type) ??
+      this.observer?.operator(domain, op_type) ??
       call.fail('this operator is not among those that generators are known to need');
     const computed = (name: string, i: number) => name !== '' && inputs[i]?.fixed !== true;
     if (this.onlyFixed && node.input?.some(computed)) return output.map(() => undefined);
-    return this.operator(operator, call);
+    const outlines = this.operator(operator, call);
+    if (this.observer !== undefined && !this.onlyFixed && !isFixed(node, scope)) {
+      this.observer.node(call, operator, outlines);
+    }
+    return outlines;
   }
 
   private operator(operator: Operator, call: Call): readonly Outline[] {
@@ -225,6 +238,9 @@ class DryRun {
 
   private branches(call: Call, scope: Scope): readonly (Outline | undefined)[] {
     const condition = this.onlyFixed ? undefined : call.input(0).values?.[0];
+    if (this.observer !== undefined && condition === undefined && !this.onlyFixed) {
+      call.fail('which of its branches runs depends on computed data');
+    }
     const then = this.branch(call, 'then_branch', scope, condition !== 0);
     const otherwise = this.branch(call, 'else_branch', scope, condition === undefined || condition === 0);
     if (this.onlyFixed) return then.map(() => undefined);
@@ -316,5 +332,23 @@ export function dryRun(
     bytes: Math.max(BYTES.always, BYTES.perFileByte * fileBytes),
     work: Math.max(WORK.always, WORK.perFileByte * fileBytes),
   };
-  return new DryRun(model, limits).run(model.graph ?? {}, inputs);
+  const outlines = [...inputs].map(([name, shape]) => [name, { type: DATA_TYPES.float32, shape }] as const);
+  return new DryRun(model, limits).run(model.graph ?? {}, new Map(outlines));
+}
+
+/**
+ * Shows every node of a run to an observer, without limits on what the run itself would take: it is not meant to
+ * happen here.
+ *
+ * @param model a model that decodeModel has read
+ * @param inputs outlines of its inputs
+ * @throws InvalidModelError when an operator is unknown, or when a size or what is computed depends on computed data
+ */
+export function observeRun(
+  model: ModelProto,
+  inputs: ReadonlyMap<string, Outline>,
+  observer: Observer,
+): void {
+  const limits = { bytes: Number.POSITIVE_INFINITY, work: Number.POSITIVE_INFINITY };
+  new DryRun(model, limits, observer).run(model.graph ?? {}, inputs);
 }

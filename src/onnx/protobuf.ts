@@ -12,6 +12,12 @@ const MAX_DEPTH = 64;
 /** More messages, strings and byte fields than any real model has: in memory each takes far more than in the file. */
 const MAX_PARTS = 2_000_000;
 
+/** More numbers than any real model keeps outside raw data: in memory each takes up to ten times as much. */
+const MAX_NUMBERS = 2 ** 26;
+
+/** Bytes of a number on the wire, where that is always the same. */
+const NUMBER_BYTES: Partial<Record<WireType, number>> = { [WireType.Bit32]: 4, [WireType.Bit64]: 8 };
+
 interface ScalarCodec {
   wireType: WireType;
   write(writer: BinaryWriter, value: never): unknown;
@@ -84,12 +90,31 @@ const BY_NUMBER = new Map(
   ]),
 );
 
-/** A reader that counts the parts it has read. */
+/** A reader that counts the parts and numbers it has read. */
 class Source extends BinaryReader {
   private parts = 0;
+  private numbers = 0;
+
+  constructor(private readonly file: Uint8Array) {
+    super(file);
+  }
 
   countPart(): void {
     if (++this.parts > MAX_PARTS) throw new RangeError(`more than ${MAX_PARTS} parts`);
+  }
+
+  countNumber(count = 1): void {
+    this.numbers += count;
+    if (this.numbers > MAX_NUMBERS) throw new RangeError(`more than ${MAX_NUMBERS} numbers outside raw data`);
+  }
+
+  /** Counts the packed numbers from here to `end`, before memory is taken for them. */
+  countPacked(wireType: WireType, end: number): void {
+    const width = NUMBER_BYTES[wireType];
+    let count = width === undefined ? 0 : (end - this.pos) / width;
+    // The last byte of a varint has no continuation bit.
+    for (let i = this.pos; width === undefined && i < end; i++) if (this.file[i]! < 0x80) count++;
+    this.countNumber(count);
   }
 }
 
@@ -131,7 +156,10 @@ function readField(
 ): unknown[] {
   const codec = scalarCodec(type);
   if (wireType === WireType.LengthDelimited) reader.countPart();
-  if (codec !== undefined && wireType === codec.wireType) return [codec.read(reader)];
+  if (codec !== undefined && wireType === codec.wireType) {
+    if (wireType !== WireType.LengthDelimited) reader.countNumber();
+    return [codec.read(reader)];
+  }
   if (wireType !== WireType.LengthDelimited || (codec !== undefined && repeated === undefined)) {
     throw new RangeError(`${where} has wire type ${wireType}`);
   }
@@ -139,6 +167,7 @@ function readField(
   const fieldEnd = reader.pos + length;
   if (fieldEnd > end) throw new RangeError(`${where} runs past the end of its message`);
   if (codec === undefined) return [readMessage(reader, fieldEnd, type as MessageName, depth + 1)];
+  reader.countPacked(codec.wireType, fieldEnd);
   const values: unknown[] = [];
   while (reader.pos < fieldEnd) values.push(codec.read(reader));
   if (reader.pos !== fieldEnd) throw new RangeError(`${where} runs past its end`);

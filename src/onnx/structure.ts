@@ -163,6 +163,12 @@ function repeated(names: readonly string[]): string | undefined {
   return names.find((name) => seen.size === seen.add(name).size);
 }
 
+/** A node's operator, with its domain unless that is ONNX's own, fit for a message. */
+export function operatorLabel({ domain = '', op_type }: NodeProto): string {
+  const name = shortName(op_type);
+  return domain === '' || domain === 'ai.onnx' ? name : `${shortName(domain)}.${name}`;
+}
+
 /** A node for a message. */
 export function nodeLabel({ name, op_type, output }: NodeProto): string {
   return `node ${quote(name || output?.[0])} (${shortName(op_type)})`;

@@ -28,6 +28,24 @@ export function dataTypeName(code: number | undefined): DataType | undefined {
   return code === undefined ? undefined : NAMES.get(code);
 }
 
+/** The types beyond those that this project computes with, from code 14. */
+const OTHER_NAMES =
+  'complex64 complex128 bfloat16 float8e4m3fn float8e4m3fnuz float8e5m2 float8e5m2fnuz uint4 int4 float4e2m1 float8e8m0 uint2 int2'.split(
+    ' ',
+  );
+
+/** The name of any ONNX element type code, for showing. */
+export function typeLabel(code: number | undefined): string {
+  return dataTypeName(code) ?? OTHER_NAMES[(code ?? 0) - 14] ?? (code ? `type ${code}` : 'unknown');
+}
+
+const FLOATS: readonly (number | undefined)[] = [1, 10, 11, 14, 15, 16, 17, 18, 19, 20, 23, 24];
+
+/** Whether an element type is of floating point, complex numbers included. */
+export function isFloat(code: number | undefined): boolean {
+  return FLOATS.includes(code);
+}
+
 /**
  * @param values elements in row-major order, in a typed array whose layout is that of `dataType`
  * @throws RangeError when the number of elements does not match `dims`

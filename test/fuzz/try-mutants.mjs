@@ -11,6 +11,7 @@ import { writeFileSync, writeSync } from 'node:fs';
 import { decodeCheckpoint, encodeCheckpoint, InvalidCheckpointError } from '../../dist/export/index.js';
 import { Generator, InvalidModelError } from '../../dist/infer/index.js';
 import { decodeModel, encodeModel } from '../../dist/onnx/index.js';
+import { inspectModel } from '../../dist/onnx/inspect.js';
 import { decodeRunCheckpoint } from '../../dist/train/index.js';
 import { BYTE_MUTATIONS } from './mutate-bytes.mjs';
 import { mutateModel } from './mutate-model.mjs';
@@ -47,6 +48,7 @@ function modelMutant(random, seed) {
 
 /** What the product does with a user's generator file. */
 async function tryModel(bytes) {
+  inspectModel(decodeModel(bytes));
   const generator = await Generator.load(bytes, { threads: 1 });
   const { shape, data } = await generator.sample({ count: 1 });
   await generator.release();

@@ -257,3 +257,32 @@ describe('a file of very many small parts', () => {
     expect(() => decodeModel(bytes)).toThrow('not an ONNX model, or damaged (more than 2000000 parts)');
   });
 });
+
+describe('a file of very many numbers outside raw data', () => {
+  const length = (bytes: number) =>
+    [0, 7, 14, 21, 28].map((shift) => ((bytes >>> shift) & 127) | (shift < 28 ? 0x80 : 0));
+  /** A tensor in a graph in a model, with a packed field of so many bytes. */
+  const file = (field: number, bytes: number) => {
+    const tags = [
+      [8, 1],
+      [0x3a, ...length(bytes + 12)],
+      [0x2a, ...length(bytes + 6)],
+      [field, ...length(bytes)],
+    ];
+    const head = Uint8Array.from(tags.flat());
+    const whole = new Uint8Array(head.length + bytes);
+    whole.set(head);
+    return whole;
+  };
+
+  it.each([
+    ['varints', 0x2a, 1],
+    ['floats', 0x22, 4],
+  ])('is refused before memory is taken for its %s', (_, field, width) => {
+    const bytes = file(field, width * (2 ** 26 + 1));
+    const before = process.memoryUsage().heapUsed;
+    expect(() => decodeModel(bytes)).toThrow('or damaged (more than 67108864 numbers outside raw data)');
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(2 ** 26);
+    expect(() => decodeModel(file(field, width * 100))).toThrow('not an ONNX model (no');
+  });
+});

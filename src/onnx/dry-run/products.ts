@@ -106,6 +106,12 @@ export function einsumWork(call: Call): number {
   return product([...einsumAxes(call).sizes.values()]);
 }
 
+/** Whether an equation sums over an axis, which its result then lacks. */
+export function einsumSums(call: Call): boolean {
+  const { sizes, output } = einsumAxes(call);
+  return [...sizes.keys()].some((label) => !output.includes(label));
+}
+
 /** Quantised values with their scale and zero point. */
 export const dynamicQuantize: Rule = (call) => {
   const scale: Outline = { type: FLOAT, shape: [] };
