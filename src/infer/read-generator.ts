@@ -162,12 +162,9 @@ function imagesOf(
   const found =
     count === batch && dims.every((dim) => dim > 0) ? imageLayout(dims, layout, shape) : undefined;
   if (found === undefined) {
-    const flat = dims.length === 1 ? ': option shape says which channels, height and width these are' : '';
-    throw new InvalidModelError(
-      `not a generator: ${label} is ${given}, expected [${batch}, C, H, W] ` +
-        `${shape === undefined ? '' : `with ${show(shape)}`}`.trimEnd() +
-        flat,
-    );
+    const wanted = shape === undefined ? '[N, C, H, W]' : `images of ${show(shape)}`;
+    const hint = dims.length === 1 && shape === undefined ? ' (for rows of pixels, option shape)' : '';
+    throw new InvalidModelError(`not a generator: ${label} is ${given}, expected ${wanted}${hint}`);
   }
   const [channels, height, width] = found.image;
   if (shape !== undefined && String(shape) !== String(found.image)) {
