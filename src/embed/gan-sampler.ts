@@ -8,7 +8,7 @@
  * button; `input`, `output`, `range`, `layout` and `shape` for generators of other tools.
  * Events, not bubbling: `progress` with detail { phase: 'load' | 'draw', done, total }, `load` when the generator is
  * there, `draw` when a picture is, `error` with detail { error }.
- * Properties: `generator`, the loaded one.
+ * Properties: `generator`, the loaded one; `whenDrawn()`, a promise.
  */
 
 import { type Generator as AnyGenerator, Generator, InvalidModelError } from '../infer/web.js';
@@ -79,10 +79,17 @@ export class GanSampler extends HTMLElement {
   /** Drawings follow each other: a session runs one thing at a time. */
   private drawn: Promise<void> = Promise.resolve();
   private scheduled: 'load' | 'draw' | undefined;
+  /** Loadings and drawings that have not ended. */
+  private busy = 0;
 
   /** The generator, once it is loaded. */
   get generator(): AnyGenerator | undefined {
     return this.loaded;
+  }
+
+  /** Resolves once all that was asked for so far is drawn, or has failed. */
+  async whenDrawn(): Promise<void> {
+    while (this.scheduled !== undefined || this.busy > 0) await new Promise((done) => setTimeout(done));
   }
 
   connectedCallback(): void {
@@ -110,8 +117,9 @@ export class GanSampler extends HTMLElement {
       const work = this.scheduled;
       this.scheduled = undefined;
       if (!this.isConnected) return;
-      if (work === 'load' || this.loaded === undefined) void this.load();
-      else void this.draw();
+      this.busy++;
+      const working = work === 'load' || this.loaded === undefined ? this.load() : this.draw();
+      void working.finally(() => this.busy--);
     });
   }
 

@@ -30,6 +30,9 @@ const REASONS: readonly RegExp[] = [
   /WebGPU device error\(\d+\): (.+)/,
   // "<file>:<line> <function> <condition> was false. <reason>"
   /was (?:true|false)\. (.+)/,
+  // "<file>:<line> <function> [ONNXRuntimeError] : <code> : <name> : <reason>"
+  /\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : (.+)/,
+  /ERROR_MESSAGE: (.+)/,
 ];
 
 /** The reason for a failure: one line, without places in native source. */

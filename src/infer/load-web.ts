@@ -5,7 +5,6 @@ import { InvalidModelError } from '../onnx/index.js';
 import { DeviceError, failureOf, outOfMemory, reasonOf } from './device-error.js';
 import { type DeviceOpener, fastestModel } from './fastest-device.js';
 import type { LoadedModel } from './generator.js';
-import { sampleLatents } from './latents.js';
 import type { GeneratorPorts } from './read-generator.js';
 import { WEB_SAMPLE_DEVICES, type WebSampleDevice } from './web-devices.js';
 
@@ -64,17 +63,20 @@ async function importBuild(device: WebSampleDevice, { ort, threads }: WebModelOp
   }
 }
 
-/** The error of a session that could not be opened: the device, or else the model, is to blame. */
-function loadingProblem(device: WebSampleDevice, error: unknown): Error {
+/** How ONNX Runtime says that it could not even begin. */
+const NOT_STARTED = /no available backend|failed to (?:load|fetch)|initializ|CompileError/i;
+
+/**
+ * An error of ONNX Runtime: with WASM there is nothing that can be missing once it has started, so that the model is to
+ * blame unless memory was short.
+ */
+function problem(device: WebSampleDevice, error: unknown, when: 'loading' | 'running'): Error {
   const found = failure(error);
-  // With WASM there is nothing that can be missing once ONNX Runtime itself has started.
-  const started = !/no available backend|failed to (?:load|fetch)|initializ|CompileError/i.test(
-    found.message,
-  );
-  if (device === 'wasm' && started && !outOfMemory(found)) {
-    return new InvalidModelError(`ONNX Runtime refuses it (${reasonOf(found)})`);
+  if (device === 'wasm' && !outOfMemory(found) && !NOT_STARTED.test(found.message)) {
+    const what = when === 'loading' ? 'refuses it' : 'cannot run it';
+    return new InvalidModelError(`ONNX Runtime ${what} (${reasonOf(found)})`);
   }
-  return failureOf(device, WEB_SAMPLE_DEVICES[device], found, 'loading');
+  return failureOf(device, WEB_SAMPLE_DEVICES[device], found, when);
 }
 
 async function open(
@@ -84,16 +86,15 @@ async function open(
   device: WebSampleDevice,
   reason: string,
 ): Promise<WebModel> {
-  const entry = WEB_SAMPLE_DEVICES[device];
   let session: InferenceSession;
   try {
     session = await ort.InferenceSession.create(bytes, {
-      executionProviders: [entry.provider],
+      executionProviders: [WEB_SAMPLE_DEVICES[device].provider],
       graphOptimizationLevel: 'all',
       logSeverityLevel: 4,
     });
   } catch (error) {
-    throw loadingProblem(device, error);
+    throw problem(device, error, 'loading');
   }
   let shape: readonly number[] = [];
   return {
@@ -107,7 +108,7 @@ async function open(
       try {
         found = (await session.run(feeds, [output]))[output]!;
       } catch (error) {
-        throw failureOf(device, entry, failure(error), 'running');
+        throw problem(device, error, 'running');
       }
       if (!(found.data instanceof Float32Array)) throw new InvalidModelError('its output is not float32');
       shape = found.dims;
@@ -135,25 +136,23 @@ async function openFastest(
 /**
  * Loads a model, and runs it once: its `outputShape` is that of a batch.
  *
+ * @param trial latents of a batch, float32 [batch, latent]
  * @throws InvalidModelError when ONNX Runtime refuses it; DeviceError when the device cannot be used
  */
 export async function loadWebModel(
   bytes: Uint8Array,
   ports: GeneratorPorts,
   options: WebModelOptions,
+  trial: Float32Array,
 ): Promise<WebModel> {
   const { device } = options;
-  const latents = sampleLatents(
-    { size: ports.latentSize, distribution: ports.distribution },
-    { count: ports.batch },
-  );
   if (device === 'webgpu' && !(await hasGpu())) {
     throw new DeviceError(device, 'is not offered by this browser', WEB_SAMPLE_DEVICES[device].needs);
   }
   const model =
     device === 'auto'
-      ? await openFastest(bytes, ports, options, latents)
+      ? await openFastest(bytes, ports, options, trial)
       : await open(await importBuild(device, options), bytes, ports, device, ASKED_FOR);
-  await model.run(latents);
+  await model.run(trial);
   return model;
 }

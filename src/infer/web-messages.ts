@@ -5,7 +5,7 @@ import type { WebModelOptions } from './load-web.js';
 import type { GeneratorPorts } from './read-generator.js';
 
 export type WorkerRequest =
-  | { kind: 'load'; bytes: Uint8Array; ports: GeneratorPorts; options: WebModelOptions }
+  | { kind: 'load'; bytes: Uint8Array; ports: GeneratorPorts; options: WebModelOptions; trial: Float32Array }
   | { kind: 'run'; latents: Float32Array };
 
 export type WorkerAnswer =

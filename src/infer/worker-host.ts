@@ -3,6 +3,7 @@
 import { InvalidModelError } from '../onnx/index.js';
 import { DeviceError } from './device-error.js';
 import type { LoadedModel } from './generator.js';
+import { sampleLatents } from './latents.js';
 import type { WebModelOptions } from './load-web.js';
 import type { GeneratorPorts } from './read-generator.js';
 import type { WorkerAnswer, WorkerRequest } from './web-messages.js';
@@ -60,11 +61,11 @@ class WorkerHost {
     clearTimeout(this.timer);
     if (this.waiting.length === 0) return;
     this.timer = setTimeout(() => {
-      this.stop(new InvalidModelError(`it took longer than ${this.limitMs / 1000} seconds and was stopped`));
+      this.stop(new InvalidModelError(`it took longer than ${this.limitMs / 1000} s and was stopped`));
     }, this.limitMs);
   }
 
-  ask(request: WorkerRequest, transfer: Transferable[]): Promise<WorkerAnswer> {
+  ask(request: WorkerRequest): Promise<WorkerAnswer> {
     return new Promise((resolve, reject) => {
       if (this.end !== undefined) {
         reject(this.end);
@@ -72,7 +73,7 @@ class WorkerHost {
       }
       this.waiting.push({ resolve, reject });
       if (this.waiting.length === 1) this.watch();
-      this.worker.postMessage(request, transfer);
+      this.worker.postMessage(request);
     });
   }
 
@@ -87,7 +88,7 @@ class WorkerHost {
 /**
  * Loads a model in a worker of its own, which `release()` ends.
  *
- * @param bytes the model; it moves to the worker when its buffer is its own
+ * @param bytes the model
  * @returns the model, and the shape of its output for a batch
  * @throws InvalidModelError when ONNX Runtime refuses it or it takes too long; DeviceError when the device cannot be
  *   used; the signal's reason when that ended it
@@ -103,12 +104,16 @@ export async function loadInWorker(
   const abort = (): void => host.stop(signal!.reason as Error);
   signal?.addEventListener('abort', abort);
   try {
-    const answer = await host.ask({ kind: 'load', bytes, ports, options }, []);
+    const trial = sampleLatents(
+      { size: ports.latentSize, distribution: ports.distribution },
+      { count: ports.batch },
+    );
+    const answer = await host.ask({ kind: 'load', bytes, ports, options, trial });
     const { placement, shape } = answer as Extract<WorkerAnswer, { kind: 'loaded' }>;
     const model: LoadedModel = {
       placement,
       async run(latents) {
-        const found = await host.ask({ kind: 'run', latents }, []);
+        const found = await host.ask({ kind: 'run', latents });
         return (found as Extract<WorkerAnswer, { kind: 'images' }>).images;
       },
       release: async () => host.stop(new Error('the generator was released')),
