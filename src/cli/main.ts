@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The gan-onnx command: wiring only. */
 
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../system/package-version.js';
 import { UserError } from '../system/user-error.js';
 import { acceptUnderscores } from './arguments.js';
 import { doctorCommand } from './doctor.js';
@@ -13,11 +13,6 @@ import { trainCommand } from './train.js';
 
 /** Exit codes: 1 for what went wrong, 2 for wrong usage. */
 const EXIT = { failure: 1, usage: 2 } as const;
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 /** Says what went wrong in one line, and gives the exit code. */
 function report(error: unknown): number {

@@ -14,6 +14,20 @@ export {
 } from './generator.js';
 export { loadGenerator, type NodeLoadOptions, nodeLoader } from './load-node.js';
 export {
+  DEFAULT_PART_SIZE,
+  manifestName,
+  openSampleParts,
+  type Part,
+  type PartEntry,
+  type PartsRequest,
+  partCount,
+  type SampleJob,
+  type SampleParts,
+  type Shard,
+  type WritePartsOptions,
+  writeSampleParts,
+} from './parts/index.js';
+export {
   type GridOptions,
   gridSize,
   type ImageStack,
@@ -23,3 +37,4 @@ export {
   toByte,
 } from './pixels.js';
 export { encodePng } from './png.js';
+export { SAMPLE_FORMATS, type SampleFormat, type SampleFormatEntry } from './writers/index.js';
