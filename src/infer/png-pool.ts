@@ -46,6 +46,8 @@ export function createPngPool(threads: number): PngPool {
       minThreads: 1,
       maxThreads: threads,
       idleTimeout: 10_000,
+      // A thread that waits by Atomics never turns its event loop, where zlib's memory is given back.
+      useAtomics: false,
     });
     const [channels, height, width] = images.shape;
     const step = Math.max(1, Math.floor(TASK_PIXELS / (channels * height * width)));
