@@ -1,7 +1,7 @@
 /** Threads that encode PNG files while the main thread samples; results come in the order of the pictures. */
 
 import { fileURLToPath } from 'node:url';
-import Tinypool from 'tinypool';
+import type Tinypool from 'tinypool';
 import type { FileSum } from './file-sum.js';
 import { imageBytes } from './image-bytes.js';
 import type { ImageStack } from './pixels.js';
@@ -37,11 +37,11 @@ function picturesOf({ shape, data }: ImageStack, from: number, to: number): Pict
  * @param threads at most so many threads, at least 1
  */
 export function createPngPool(threads: number): PngPool {
-  let pool: Tinypool | undefined;
+  let pool: Promise<Tinypool> | undefined;
 
-  /** Splits the images into tasks for the worker's function `name`; resolves when all of them have ended. */
-  async function runAll<T>(name: string, images: ImageStack, paths?: readonly string[]): Promise<T[]> {
-    pool ??= new Tinypool({
+  async function open(): Promise<Tinypool> {
+    const { default: Pool } = await import('tinypool');
+    return new Pool({
       filename: fileURLToPath(new URL('./png-worker.js', import.meta.url)),
       minThreads: 1,
       maxThreads: threads,
@@ -49,6 +49,12 @@ export function createPngPool(threads: number): PngPool {
       // A thread that waits by Atomics never turns its event loop, where zlib's memory is given back.
       useAtomics: false,
     });
+  }
+
+  /** Splits the images into tasks for the worker's function `name`; resolves when all of them have ended. */
+  async function runAll<T>(name: string, images: ImageStack, paths?: readonly string[]): Promise<T[]> {
+    pool ??= open();
+    const opened = await pool;
     const [channels, height, width] = images.shape;
     const step = Math.max(1, Math.floor(TASK_PIXELS / (channels * height * width)));
     const tasks: Promise<T>[] = [];
@@ -56,7 +62,7 @@ export function createPngPool(threads: number): PngPool {
       const to = Math.min(images.count, from + step);
       const pictures = picturesOf(images, from, to);
       const task = paths === undefined ? pictures : { ...pictures, paths: paths.slice(from, to) };
-      tasks.push(pool.run(task, { name, transferList: [pictures.data.buffer] }) as Promise<T>);
+      tasks.push(opened.run(task, { name, transferList: [pictures.data.buffer] }) as Promise<T>);
     }
     const ended = await Promise.allSettled(tasks);
     return ended.map((task) => {
@@ -75,7 +81,7 @@ export function createPngPool(threads: number): PngPool {
       });
     },
     async close() {
-      await pool?.destroy();
+      await (await pool)?.destroy();
     },
   };
 }

@@ -294,14 +294,24 @@ describe('a folder of parts', () => {
     expect(contents(out)).toEqual(whole);
   });
 
+  it('with a manifest that says more than settings shows none of it', async () => {
+    const out = join(temporaryFolder(), 'parts');
+    await sample({ ...request, out });
+    const path = join(out, 'manifest-0-of-1.json');
+    const manifest = JSON.parse(readFileSync(path, 'utf8'));
+    writeFileSync(path, JSON.stringify({ ...manifest, device: 'cpu\u001b[2J' }));
+    await expect(openSampleParts({ ...request, out, device: 'cpu' })).rejects.toThrow(/json is damaged/);
+  });
+
   it.each([
     [{ format: 'grid' as const }, /--format grid is one picture and cannot be split into parts/],
     [{ count: 2_000_000, partSize: 1 }, /--part-size 1 makes 2000000 parts, expected at most 1000000/],
     [{ shard: { index: 2, of: 2 } }, /shard 2 of 2: expected 0 <= index < of/],
     [{ count: 0 }, /count and partSize must be whole numbers/],
+    [{ count: 10 ** 14, partSize: 10 ** 9 }, /parts would take 4800000000000000 bytes and its disk has/],
   ])('is not made for %j', async (change, message) => {
     const out = join(temporaryFolder(), 'parts');
-    await expect(openSampleParts({ ...request, out, ...change })).rejects.toThrow(message);
+    await expect(sample({ ...request, out, ...change })).rejects.toThrow(message);
     expect(existsSync(out)).toBe(false);
   });
 });

@@ -35,7 +35,7 @@ export interface ManifestHeader extends SampleJob {
   /** Where the generator ran: samples are the same bit for bit on one device of one machine. */
   device: string;
   /** [channels, height, width] */
-  shape: readonly number[];
+  shape: readonly [number, number, number];
   shard: Shard;
 }
 
@@ -87,12 +87,17 @@ function isEntry(value: unknown): value is PartEntry {
   return known && isSum(value) && (latents === undefined || isSum(latents));
 }
 
+/** What the texts of a header look like: messages show them, so they hold nothing that a terminal would obey. */
+const TEXTS = { 'gan-onnx': /^[\w.+-]{1,64}$/, model: /^[0-9a-f]{64}$/, device: /^[\w-]{1,32}$/ } as const;
+
 function isHeader(value: unknown): value is ManifestHeader {
   const header = (value ?? {}) as Partial<ManifestHeader>;
-  const texts = [header['gan-onnx'], header.model, header.device, header.format];
+  const textsFit = (Object.keys(TEXTS) as (keyof typeof TEXTS)[]).every(
+    (name) => typeof header[name] === 'string' && TEXTS[name].test(header[name]),
+  );
   const counts = [header.seed, header.start, header.count, header.partSize];
-  const isWhole = texts.every((text) => typeof text === 'string') && counts.every(isCount);
-  return isWhole && header.partSize! > 0 && Object.hasOwn(SAMPLE_FORMATS, header.format as SampleFormat);
+  if (!textsFit || !counts.every(isCount) || header.partSize === 0) return false;
+  return Object.hasOwn(SAMPLE_FORMATS, header.format as SampleFormat);
 }
 
 function parseJson(text: string): unknown {

@@ -1,18 +1,19 @@
 /** Writes the parts of a shard that are not there yet, and its manifest. */
 
+import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errorCode } from '../../system/files.js';
 import { packageVersion } from '../../system/package-version.js';
 import { UserError } from '../../system/user-error.js';
 import { batchesOf, drawBatches, type SampleRange } from '../draw-batches.js';
 import type { Generator, Samples } from '../generator.js';
 import { createPngPool, type PngPool } from '../png-pool.js';
-import { openLatents, openWriter } from '../writers/index.js';
-import { onTarget, partialName, type SampleTarget } from '../writers/target.js';
-import { digitsBelow, type SampleWriter } from '../writers/writer.js';
-import type { Part } from './job.js';
+import { openLatents, openWriter, SAMPLE_FORMATS } from '../writers/index.js';
+import { checkSpace, onTarget, partialName, type SampleTarget } from '../writers/target.js';
+import { digitsBelow, type SamplePlan, type SampleWriter } from '../writers/writer.js';
+import type { Part, SampleJob } from './job.js';
 import {
   differences,
   type ManifestHeader,
@@ -56,6 +57,10 @@ async function replaceFile(target: SampleTarget, text: string): Promise<void> {
   }
 }
 
+function planOf(job: SampleJob, { start, count }: Part, shape: SamplePlan['shape']): SamplePlan {
+  return { start, count, shape, columns: 1, digits: digitsBelow(job.start + job.count) };
+}
+
 /** The output of one part: its samples, and its latents if they are wanted. */
 interface OpenPart {
   write(samples: Samples): Promise<void>;
@@ -71,8 +76,8 @@ async function openPart(
   pool: PngPool,
 ): Promise<OpenPart> {
   const { job } = opened;
-  const { start, count } = part;
-  const plan = { start, count, shape: image, columns: 1, digits: digitsBelow(job.start + job.count) };
+  const { count } = part;
+  const plan = planOf(job, part, image);
   const main = await openWriter(job.format, targetIn(opened, part.name), plan, pool, { sums: true });
   let latents: SampleWriter | undefined;
   const discard = (): void => {
@@ -102,8 +107,11 @@ async function openPart(
 
 /** Makes the folder ready, and begins the shard's unfinished manifest there with the parts that are kept. */
 async function beginShard(opened: SampleParts, header: ManifestHeader): Promise<FileHandle> {
-  const { folder, shard, parts, kept, replaced } = opened;
+  const { job, folder, shard, parts, kept, replaced } = opened;
   const whole: SampleTarget = { flag: FLAG, path: folder };
+  const plans = parts.filter(({ name }) => !kept.has(name)).map((part) => planOf(job, part, header.shape));
+  const needed = plans.reduce((sum, plan) => sum + SAMPLE_FORMATS[job.format].leastBytes(plan), 0);
+  await onTarget(whole, checkSpace(whole, needed, existsSync(folder) ? folder : dirname(folder)));
   await onTarget(
     whole,
     mkdir(folder).catch((error: unknown) => {
@@ -132,12 +140,12 @@ async function endShard(
   await onTarget(progress, rm(progress.path, { force: true }));
 }
 
-function headerOf({ job, shard, header }: SampleParts, generator: Generator): ManifestHeader {
+function headerOf({ job, shard, folder, header }: SampleParts, generator: Generator): ManifestHeader {
   const { device } = generator.placement;
   const difference = header && differences(header, { device });
   if (difference) {
     throw new UserError(
-      `${FLAG} holds samples of another run (${difference}): use its device, or another folder`,
+      `${FLAG} ${folder} holds samples of another run (${difference}): use its device, or another folder`,
     );
   }
   return { 'gan-onnx': packageVersion(), ...job, shape: generator.description.image, device, shard };

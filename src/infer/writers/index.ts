@@ -19,7 +19,7 @@ export interface SampleFormatEntry {
   /** Bytes that the output takes on a disk, or fewer. */
   leastBytes(plan: SamplePlan): number;
   /** @throws UserError when the format cannot hold what is planned */
-  encoder?(plan: SamplePlan, pool: PngPool): SampleEncoder;
+  encoder?(plan: SamplePlan, pool: PngPool): SampleEncoder | Promise<SampleEncoder>;
 }
 
 const values = ({ count, shape }: SamplePlan): number => count * shape[0] * shape[1] * shape[2];
@@ -64,13 +64,13 @@ export async function openWriter(
   options?: PictureFolderOptions,
 ): Promise<SampleWriter> {
   const { encoder, leastBytes } = SAMPLE_FORMATS[format];
-  const opened = encoder?.(plan, pool);
+  const opened = await encoder?.(plan, pool);
   await onTarget(target, checkSpace(target, leastBytes(plan)));
   return opened === undefined ? pictureFolderWriter(target, plan, pool, options) : fileWriter(target, opened);
 }
 
 /** Opens an output on a stream; only formats with an encoder can be one. */
-export function openStream(
+export async function openStream(
   format: SampleFormat,
   stream: Writable,
   plan: SamplePlan,
@@ -78,7 +78,7 @@ export function openStream(
 ): Promise<SampleWriter> {
   const { encoder } = SAMPLE_FORMATS[format];
   if (encoder === undefined) throw new RangeError(`${format} is a folder: expected a format of one file`);
-  return streamWriter(stream, encoder(plan, pool));
+  return streamWriter(stream, await encoder(plan, pool));
 }
 
 /** Opens a .npy file for the latents of samples, float32 [count, size]. */

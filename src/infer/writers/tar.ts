@@ -1,7 +1,7 @@
 /** Samples as PNG files in a tar archive, named by their numbers; the same samples give the same bytes. */
 
 import { once } from 'node:events';
-import { type Pack, pack } from 'tar-stream';
+import type { Pack } from 'tar-stream';
 import type { PngPool } from '../png-pool.js';
 import { pictureName, type SampleEncoder, type SamplePlan } from './writer.js';
 
@@ -17,7 +17,9 @@ function addFile(archive: Pack, name: string, contents: Uint8Array): Promise<voi
   });
 }
 
-export function tarEncoder({ start, digits }: SamplePlan, pool: PngPool): SampleEncoder {
+export async function tarEncoder({ start, digits }: SamplePlan, pool: PngPool): Promise<SampleEncoder> {
+  // Only who writes an archive pays for loading it.
+  const { pack } = await import('tar-stream');
   const archive = pack();
   const chunks: Uint8Array[] = [];
   archive.on('data', (chunk) => chunks.push(chunk as Uint8Array));
