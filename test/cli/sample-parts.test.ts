@@ -44,8 +44,9 @@ describe('gan-onnx sample in shards', () => {
   it('three of 10,000, one of them killed and gone on with, equal one run byte for byte', async () => {
     const folder = temporaryFolder();
     const [shared, whole] = [join(folder, 'shared'), join(folder, 'whole')];
-    const args = '--count 10000 --seed 3 --part-size 128 --format tar';
-    const killed = await sample(`${args} --shard 1/3`, shared, (child) =>
+    const args = '--count 10000 --seed 3 --part-size 128 --format idx';
+    // Batches of two draw a whole tile for two samples, which leaves time to strike.
+    const killed = await sample(`${args} --shard 1/3 --batch-size 2`, shared, (child) =>
       whenParts(shared, 2, () => child.kill('SIGKILL')),
     );
     expect(killed.code).toBe(null);
@@ -128,7 +129,9 @@ describe('gan-onnx sample in shards', () => {
   it('ends after the batch at hand on Ctrl-C, says how to go on, and later has nothing left to do', async () => {
     const out = join(temporaryFolder(), 'parts');
     const args = '--count 20000 --part-size 256 --format idx';
-    const stopped = await sample(args, out, (child) => whenParts(out, 3, () => child.kill('SIGINT')));
+    const stopped = await sample(`${args} --batch-size 4`, out, (child) =>
+      whenParts(out, 3, () => child.kill('SIGINT')),
+    );
     expect(stopped.code).toBe(130);
     expect(stopped.stderr).toContain(
       'ending after this batch; finished parts stay, and the same command goes on (Ctrl-C again ends at once)\n',
@@ -183,8 +186,6 @@ describe('gan-onnx sample refuses', () => {
     ['--shard 1/0', `--shard 1/0: ${shards}`],
     ['--shard a/b', `--shard a/b: ${shards}`],
     ['--shard=-1/3', `--shard -1/3: ${shards}`],
-    ['--shard 1/2/3', `--shard 1/2/3: ${shards}`],
-    ['--part-size 0', '--part-size 0: expected a whole number of at least 1'],
     ['--workers 0', '--workers 0: expected a whole number of at least 1 and of at most 1024'],
     ['--part-size 10', '--format grid is one picture and cannot be split into parts: use --format png'],
     [

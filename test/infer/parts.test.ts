@@ -182,6 +182,22 @@ describe('the same shard again', () => {
     expect((await sample({ ...request, out })).complete).toBe(true);
   });
 
+  it('at the same time ends with the right bytes, and one line for who comes second', async () => {
+    const folder = temporaryFolder();
+    const [out, whole] = [join(folder, 'both'), join(folder, 'whole')];
+    const job = { ...request, partSize: 16 };
+    await sample({ ...job, out: whole });
+    const both = await Promise.allSettled([0, 1].map(() => sample({ ...job, out }, { batchSize: 16 })));
+    const failed = both.flatMap((end) => (end.status === 'rejected' ? [String(end.reason)] : []));
+    expect(failed.length).toBeLessThan(2);
+    for (const line of failed) {
+      expect(line).toMatch(
+        /the output was taken away .*: finished parts stay, and the same command goes on$/,
+      );
+    }
+    expect(contents(out)).toEqual(contents(whole));
+  });
+
   it('draws parts again that are gone or altered, and says which', async () => {
     const out = join(temporaryFolder(), 'parts');
     const job = { ...request, out, latents: true };

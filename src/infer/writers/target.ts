@@ -22,8 +22,11 @@ export async function onTarget<T>({ flag, path, advice }: SampleTarget, work: Pr
     return await work;
   } catch (error) {
     if (error instanceof UserError || errorCode(error) === '') throw error;
-    const hint = advice ?? 'choose another path';
-    throw new UserError(`${flag} ${path}: the output ${fileProblem(error)}: ${hint}`);
+    const problem =
+      errorCode(error) === 'ENOENT'
+        ? 'was taken away while it was written (by another process that writes the same?)'
+        : fileProblem(error);
+    throw new UserError(`${flag} ${path}: the output ${problem}: ${advice ?? 'choose another path'}`);
   }
 }
 
