@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /** The gan-onnx command: wiring only. */
 
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { fileProblem } from '../system/files.js';
+import { packageVersion } from '../system/package-version.js';
 import { UserError } from '../system/user-error.js';
 import { acceptUnderscores } from './arguments.js';
 import { doctorCommand } from './doctor.js';
@@ -15,11 +16,6 @@ import { trainCommand } from './train.js';
 
 /** Exit codes: 1 for what went wrong, 2 for wrong usage. */
 const EXIT = { failure: 1, usage: 2 } as const;
-
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
-}
 
 /** Says what went wrong in one line, and gives the exit code. */
 function report(error: unknown): number {
@@ -53,14 +49,21 @@ for (const command of [
   program.addCommand(command.copyInheritedSettings(program));
 }
 
-for (const stream of [process.stdout, process.stderr]) {
+/** What became of stdout or stderr, once one of them failed; said once the command has ended. */
+let broken: UserError | undefined;
+let ended = false;
+for (const [name, stream] of Object.entries({ stdout: process.stdout, stderr: process.stderr })) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
     // The reader of a pipe went away (`gan-onnx ... | head`): nobody is left to tell, but the work goes on.
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code === 'EPIPE') return;
+    broken ??= new UserError(`${name} ${fileProblem(error)}: send it elsewhere`);
+    if (ended) process.exitCode = report(broken);
   });
 }
 try {
   await program.parseAsync(acceptUnderscores(process.argv));
+  if (broken !== undefined) throw broken;
 } catch (error) {
-  process.exitCode = report(error);
+  process.exitCode = report(broken ?? error);
 }
+ended = true;

@@ -1,0 +1,57 @@
+/** Opens the generator that a command samples. */
+
+import { DeviceError, Generator, InvalidModelError, type SampleDevice, TILE } from '../infer/index.js';
+import { readBounded } from '../system/files.js';
+import { availableMemory, gibibytes } from '../system/memory.js';
+import { UserError } from '../system/user-error.js';
+import { type GeneratorFlags, generatorSettings } from './generator-flags.js';
+
+/** Protobuf's own limit on a file. */
+const MAX_MODEL_BYTES = 2 ** 31;
+const EXPECTED = 'a generator.onnx, as gan-onnx train leaves it';
+
+/** What the device or the model is to blame for, with its name in front. */
+export function samplingProblem(path: string, error: unknown): unknown {
+  if (error instanceof DeviceError) return new UserError(`--${error.message}`);
+  if (!(error instanceof InvalidModelError)) return error;
+  return new UserError(`${path}: ${error.message}: expected ${EXPECTED}`);
+}
+
+export function readGenerator(path: string): Promise<Uint8Array> {
+  return readBounded(path, MAX_MODEL_BYTES, EXPECTED);
+}
+
+/** Loads a generator, and says on stderr what `auto` chose. */
+export async function openGenerator(
+  path: string,
+  bytes: Uint8Array,
+  flags: GeneratorFlags & { device: SampleDevice | 'auto' },
+): Promise<Generator> {
+  const { device } = flags;
+  try {
+    const generator = await Generator.load(bytes, { device, ...generatorSettings(flags) });
+    const { device: chosen, reason } = generator.placement;
+    if (device === 'auto') process.stderr.write(`sampling on ${chosen}: ${reason}\n`);
+    return generator;
+  } catch (error) {
+    throw samplingProblem(path, error);
+  }
+}
+
+/** Batches that are held at once: one is drawn, one is written, with its bytes. */
+const BATCHES = 3;
+
+/** Refuses what cannot be held in memory: a tile of images, and the batches at hand. */
+export function checkSampleMemory(
+  { description }: Generator,
+  { batchSize, count }: { batchSize: number; count: number },
+): void {
+  const pixels = description.image.reduce((a, b) => a * b, 1);
+  const needed = (TILE + BATCHES * Math.min(batchSize, count)) * (pixels + description.latentSize) * 4;
+  const available = availableMemory();
+  if (needed <= available) return;
+  throw new UserError(
+    `these samples need about ${gibibytes(needed)} of memory and the machine has ${gibibytes(available)}: ` +
+      'use a smaller --batch-size or a generator of smaller images',
+  );
+}
