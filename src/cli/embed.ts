@@ -13,9 +13,11 @@ import {
   temporaryName,
   writeFileAtomically,
 } from '../system/files.js';
+import { serveFolder } from '../system/static-server.js';
 import { UserError } from '../system/user-error.js';
 import { integerOption } from './arguments.js';
 import { choiceOption } from './config-flags.js';
+import { interruptible } from './interrupt.js';
 
 interface EmbedFlags {
   out: string;
@@ -27,6 +29,8 @@ interface EmbedFlags {
   controls?: boolean;
   title: string;
   force?: boolean;
+  /** A port; or true, for any that is free. */
+  serve?: number | true;
 }
 
 /** ONNX Runtime's files that a page needs for each device. */
@@ -157,9 +161,23 @@ async function embed(path: string, flags: EmbedFlags): Promise<void> {
   process.stdout.write(
     `page: ${join(flags.out, 'index.html')}, with ${['generator.onnx', ...files.keys()].join(', ')}\n`,
   );
+  if (flags.serve !== undefined) {
+    await serve(out, flags.serve === true ? 0 : flags.serve);
+    return;
+  }
   process.stderr.write(
-    'Any static server shows it; opened from the disk (file:) browsers refuse its scripts.\n',
+    'Any static server shows it (--serve is one); opened from the disk (file:) browsers refuse its scripts.\n',
   );
+}
+
+/** Shows the page to the browsers of this machine until Ctrl-C. */
+async function serve(folder: string, port: number): Promise<void> {
+  const server = await serveFolder(folder, { port });
+  process.stdout.write(`${server.url} (Ctrl-C ends it)\n`);
+  const ended = (signal: AbortSignal): Promise<void> =>
+    new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
+  await interruptible(ended, () => {});
+  await server.close();
 }
 
 export function embedCommand(): Command {
@@ -182,6 +200,9 @@ export function embedCommand(): Command {
     .addOption(choiceOption('--interpolate <mode>', 'a slider to other samples', INTERPOLATIONS))
     .option('--controls', 'a button for other samples')
     .addOption(new Option('--title <text>', 'title of the page').default('Drawn by a GAN'))
+    .addOption(
+      integerOption('--serve [port]', 'show the page on 127.0.0.1 until Ctrl-C', { min: 0, max: 65_535 }),
+    )
     .option('--force', "replace the page's files in a folder that is not empty")
     .action(embed);
 }

@@ -10,6 +10,7 @@ import { doctorCommand } from './doctor.js';
 import { embedCommand } from './embed.js';
 import { exportCommand } from './export.js';
 import { inspectCommand } from './inspect.js';
+import { interpolateCommand } from './interpolate.js';
 import { InterruptedError } from './interrupt.js';
 import { sampleCommand } from './sample.js';
 import { trainCommand } from './train.js';
@@ -43,6 +44,7 @@ for (const command of [
   exportCommand(version),
   sampleCommand(),
   embedCommand(),
+  interpolateCommand(),
   inspectCommand(),
   doctorCommand(version),
 ]) {

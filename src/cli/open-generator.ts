@@ -34,6 +34,8 @@ export async function openGenerator(
     if (device === 'auto') process.stderr.write(`sampling on ${chosen}: ${reason}\n`);
     return generator;
   } catch (error) {
+    // An option that came from a flag.
+    if (error instanceof RangeError) throw new UserError(`--${error.message}`);
     throw samplingProblem(path, error);
   }
 }

@@ -19,6 +19,7 @@ export {
   sampleLatents,
 } from './latents.js';
 export {
+  enlarge,
   type GridOptions,
   gridSize,
   type ImageStack,

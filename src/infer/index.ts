@@ -3,6 +3,7 @@
 export * from './common.js';
 export { describeGenerator } from './description.js';
 export { SAMPLE_DEVICES, type SampleDevice, type SampleDeviceEntry } from './devices.js';
+export { encodeGif, type GifOptions } from './gif.js';
 export type { NodeLoadOptions } from './load-node.js';
 export { Generator, type LoadOptions, type Samples } from './node.js';
 export {

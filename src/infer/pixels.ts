@@ -93,6 +93,22 @@ export function imageGrid(images: ImageStack, options: GridOptions): Picture {
   return picture;
 }
 
+/** The picture with every pixel `factor` (a whole number of at least 1) times as wide and as high. */
+export function enlarge(picture: Picture, factor: number): Picture {
+  if (factor === 1) return picture;
+  const { width, height, channels } = picture;
+  const data = new Uint8Array(picture.data.length * factor * factor);
+  const across = width * factor;
+  for (let y = 0; y < height * factor; y++) {
+    for (let x = 0; x < across; x++) {
+      const from = (Math.floor(y / factor) * width + Math.floor(x / factor)) * channels;
+      const to = (y * across + x) * channels;
+      for (let c = 0; c < channels; c++) data[to + c] = picture.data[from + c]!;
+    }
+  }
+  return { width: across, height: height * factor, channels, data };
+}
+
 /** Smallest and largest value, at least 1e-5 apart (torchvision's guard against constant images). */
 function extent(values: Float32Array): readonly [number, number] {
   let low = Number.POSITIVE_INFINITY;
