@@ -1,9 +1,10 @@
 /** A folder of PNG files, one a sample, named by the sample's number. */
 
 import { createHash } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorCode } from '../../system/files.js';
 import { UserError } from '../../system/user-error.js';
 import type { PngPool } from '../png-pool.js';
 import { onTarget, partialName, type SampleTarget } from './target.js';
@@ -70,7 +71,19 @@ export async function pictureFolderWriter(
       await onTarget(target, removePictures(target));
       await onTarget(target, rename(temporary, target.path));
     },
-    // Threads may still be at work in it when the process is made to end.
-    discard: () => rmSync(temporary, { recursive: true, force: true, maxRetries: 3 }),
+    discard() {
+      if (!existsSync(temporary)) return;
+      // When the process is made to end, threads still write there: nothing more once it has another name.
+      const doomed = partialName(target.path);
+      renameSync(temporary, doomed);
+      for (let attempts = 10; existsSync(doomed) && attempts > 0; attempts--) {
+        try {
+          rmSync(doomed, { recursive: true, force: true });
+        } catch (error) {
+          // The file that a thread was just making.
+          if (errorCode(error) !== 'ENOTEMPTY') throw error;
+        }
+      }
+    },
   };
 }

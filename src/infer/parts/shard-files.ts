@@ -1,0 +1,66 @@
+/** What a shard writes beside its parts: the folder made ready, and the manifest, unfinished and finished. */
+
+import { existsSync } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errorCode } from '../../system/files.js';
+import { SAMPLE_FORMATS } from '../writers/index.js';
+import { checkSpace, onTarget, partialName, type SampleTarget } from '../writers/target.js';
+import {
+  type ManifestHeader,
+  manifestName,
+  manifestText,
+  type PartEntry,
+  progressName,
+  progressText,
+} from './manifest.js';
+import type { SampleParts } from './open-parts.js';
+import { FLAG, removeLeftovers, removeRun } from './part-folder.js';
+import { planOf, targetIn } from './part-output.js';
+
+/** Replaces a small file, whole or not at all. */
+async function replaceFile(target: SampleTarget, text: string): Promise<void> {
+  const temporary = partialName(target.path);
+  try {
+    await onTarget(target, writeFile(temporary, text, { flag: 'wx', flush: true }));
+    await onTarget(target, rename(temporary, target.path));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Makes the folder ready, and begins the shard's unfinished manifest there with the parts that are kept. */
+export async function beginShard(opened: SampleParts, header: ManifestHeader): Promise<FileHandle> {
+  const { job, folder, shard, parts, kept, replaced } = opened;
+  const whole: SampleTarget = { flag: FLAG, path: folder };
+  const plans = parts.filter(({ name }) => !kept.has(name)).map((part) => planOf(job, part, header.shape));
+  const needed = plans.reduce((sum, plan) => sum + SAMPLE_FORMATS[job.format].leastBytes(plan), 0);
+  await onTarget(whole, checkSpace(whole, needed, existsSync(folder) ? folder : dirname(folder)));
+  await onTarget(
+    whole,
+    mkdir(folder).catch((error: unknown) => {
+      if (errorCode(error) !== 'EEXIST') throw error;
+    }),
+  );
+  for (const name of replaced) await onTarget(whole, removeRun(folder, name));
+  const manifests = [manifestName(shard), progressName(shard)];
+  const names = new Set([...manifests, ...parts.flatMap(({ name, latents }) => [name, latents])]);
+  await onTarget(whole, removeLeftovers(folder, names));
+  const target = targetIn(opened, progressName(shard));
+  await replaceFile(target, progressText({ header, entries: [...kept.values()] }));
+  return onTarget(target, open(target.path, 'a'));
+}
+
+/** Writes the finished manifest in the place of the unfinished one. */
+export async function endShard(
+  opened: SampleParts,
+  header: ManifestHeader,
+  entries: ReadonlyMap<string, PartEntry>,
+): Promise<void> {
+  const { shard, parts } = opened;
+  const ordered = parts.map(({ name }) => entries.get(name)!);
+  await replaceFile(targetIn(opened, manifestName(shard)), manifestText({ header, entries: ordered }));
+  const progress = targetIn(opened, progressName(shard));
+  await onTarget(progress, rm(progress.path, { force: true }));
+}
