@@ -3,6 +3,7 @@
 # by command and by import.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+repository=$PWD
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 tarball=$(npm pack --silent --pack-destination "$folder" | tail -n 1)
@@ -15,6 +16,8 @@ npx --no-install gan-onnx --version
 npx --no-install gan-onnx train --max-steps 3 --out run 2>/dev/null
 npx --no-install gan-onnx sample run/generator.onnx --count 4 --out samples.png 2>/dev/null
 test -s samples.png
+npx --no-install gan-onnx embed run/generator.onnx --out page 2>/dev/null
+test -s page/gan-sampler.js -a -s page/ort-wasm-simd-threaded.wasm
 cat >use.mjs <<'JS'
 import * as all from 'gan-onnx';
 import { GANS } from 'gan-onnx/export';
@@ -27,3 +30,19 @@ if (!GANS['pytorch-gan'] || all.train !== train) throw new Error('unexpected exp
 console.log('imports work');
 JS
 node use.mjs
+
+# The same library for a page, as a bundler takes it.
+cat >page.mjs <<'JS'
+import 'gan-onnx/gan-sampler';
+import { Generator } from 'gan-onnx/infer';
+document.title = String((await Generator.load('generator.onnx')).description.image);
+JS
+echo '<!doctype html><script type="module" src="page.mjs"></script>' >index.html
+echo 'export default { worker: { format: "es" }, build: { target: "es2022" }, logLevel: "warn" };' >vite.config.mjs
+node "$repository/node_modules/vite/bin/vite.js" build --outDir bundled
+test -n "$(find bundled -name 'web-worker*.js')" -a -n "$(find bundled -name '*.wasm')"
+if grep -qs 'vite-browser-external' bundled/assets/*.js; then
+  echo 'the bundle for a page has parts of Node in it' >&2
+  exit 1
+fi
+echo 'a bundler takes it'
