@@ -10,8 +10,8 @@ import { createWorkerPool, JobLost, type WorkerPool } from './worker-pool.js';
 
 /** Files in one job. */
 const BATCH = 16;
-/** Milliseconds for a job; the largest images take a tenth of it. */
-const TIME_LIMIT = 60_000;
+/** Milliseconds for a job; damaged files can keep a decoder busy for ever. The largest images take a tenth of it. */
+const TIME_LIMITS = { hash: 60_000, small: 15_000, large: 60_000 };
 /** MiB of JavaScript objects that a thread may hold. */
 const HEAP_LIMIT = 1024;
 /** Images with more pixels are decoded under the budget below. */
@@ -89,15 +89,16 @@ async function doCarefully<J extends Job, T, R>(
   pool: WorkerPool,
   items: readonly T[],
   job: (items: readonly T[]) => J,
+  timeLimit: number,
   blame: (lost: JobLost) => R,
 ): Promise<(R | Results[J['kind']][number])[]> {
   type Result = Results[J['kind']][number];
   try {
-    return (await pool.run(job(items))) as Result[];
+    return (await pool.run(job(items), timeLimit)) as Result[];
   } catch (error) {
     if (!(error instanceof JobLost)) throw error;
     if (items.length === 1) return [blame(error)];
-    const alone = await Promise.all(items.map((item) => doCarefully(pool, [item], job, blame)));
+    const alone = await Promise.all(items.map((item) => doCarefully(pool, [item], job, timeLimit, blame)));
     return alone.flat();
   }
 }
@@ -106,13 +107,18 @@ async function doCarefully<J extends Job, T, R>(
  * @param root folder of the files
  * @param workers threads, at least 1
  * @param signal ends everything early: generators throw its reason
+ * @param timeLimits milliseconds for a job
  */
-export function createImageReader(root: string, workers: number, signal?: AbortSignal): ImageReader {
+export function createImageReader(
+  root: string,
+  workers: number,
+  signal?: AbortSignal,
+  timeLimits = TIME_LIMITS,
+): ImageReader {
   signal?.throwIfAborted();
   const pool = createWorkerPool({
     script: new URL('./decode-worker.js', import.meta.url),
     size: workers,
-    timeLimit: TIME_LIMIT,
     heapLimit: HEAP_LIMIT,
   });
   const abort = (): void => void pool.close(signal?.reason);
@@ -125,7 +131,7 @@ export function createImageReader(root: string, workers: number, signal?: AbortS
       kind: 'hash',
       paths: some.map((path) => join(root, path)),
     });
-    return doCarefully(pool, paths, job, ({ message }) => ({ problem: message }));
+    return doCarefully(pool, paths, job, timeLimits.hash, ({ message }) => ({ problem: message }));
   };
 
   const decodeSome = (
@@ -139,7 +145,8 @@ export function createImageReader(root: string, workers: number, signal?: AbortS
       target,
       maxPixels,
     });
-    return doCarefully(pool, files, job, ({ message }) => ({ lost: message }));
+    const timeLimit = maxPixels > SMALL_PIXELS ? timeLimits.large : timeLimits.small;
+    return doCarefully(pool, files, job, timeLimit, ({ message }) => ({ lost: message }));
   };
 
   async function settle(

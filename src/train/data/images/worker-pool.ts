@@ -15,29 +15,29 @@ export interface PoolOptions {
   script: URL;
   /** Threads, at least 1; they are started when there is work for them. */
   size: number;
-  /** Milliseconds for a job, from the moment a thread takes it. */
-  timeLimit: number;
   /** MiB of JavaScript objects (not of pixels) for a thread. */
   heapLimit: number;
 }
 
 export interface WorkerPool {
   /**
+   * @param timeLimit milliseconds for the job, from the moment a thread takes it
    * @returns the thread's answer
    * @throws JobLost when the thread died or took too long; `reason` when the pool was closed
    */
-  run(job: unknown): Promise<unknown>;
+  run(job: unknown, timeLimit: number): Promise<unknown>;
   /** Ends all threads; what they are doing, and what waits, fails with `reason`. */
   close(reason: unknown): Promise<void>;
 }
 
 interface Task {
   job: unknown;
+  timeLimit: number;
   resolve(result: unknown): void;
   reject(reason: unknown): void;
 }
 
-export function createWorkerPool({ script, size, timeLimit, heapLimit }: PoolOptions): WorkerPool {
+export function createWorkerPool({ script, size, heapLimit }: PoolOptions): WorkerPool {
   const waiting: Task[] = [];
   const idle: Worker[] = [];
   const tasks = new Map<Worker, Task & { timer: NodeJS.Timeout }>();
@@ -79,6 +79,7 @@ export function createWorkerPool({ script, size, timeLimit, heapLimit }: PoolOpt
   }
 
   function assign(worker: Worker, task: Task): void {
+    const { timeLimit } = task;
     const tooLong = `it takes more than ${timeLimit / 1000} s`;
     tasks.set(worker, { ...task, timer: setTimeout(() => lose(worker, tooLong), timeLimit) });
     worker.ref();
@@ -92,10 +93,10 @@ export function createWorkerPool({ script, size, timeLimit, heapLimit }: PoolOpt
   }
 
   return {
-    run(job) {
+    run(job, timeLimit) {
       if (closed !== undefined) return Promise.reject(closed.reason);
       return new Promise((resolve, reject) => {
-        waiting.push({ job, resolve, reject });
+        waiting.push({ job, timeLimit, resolve, reject });
         next();
       });
     },

@@ -14,13 +14,14 @@ const SCRIPT = `
   });
 `;
 
-const pool = (size: number, timeLimit = 5000) =>
-  createWorkerPool({
+function pool(size: number, timeLimit = 5000) {
+  const { run, close } = createWorkerPool({
     script: new URL(`data:text/javascript,${encodeURIComponent(SCRIPT)}`),
     size,
-    timeLimit,
     heapLimit: 16,
   });
+  return { run: (job: unknown) => run(job, timeLimit), close };
+}
 
 describe('a worker pool', () => {
   it('does more jobs than it has threads, and no more at once', async () => {
