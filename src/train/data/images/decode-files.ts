@@ -15,7 +15,7 @@ const TIME_LIMITS = { hash: 60_000, small: 15_000, large: 60_000 };
 /** MiB of JavaScript objects that a thread may hold. */
 const HEAP_LIMIT = 1024;
 /** Images with more pixels are decoded under the budget below. */
-const SMALL_PIXELS = 2 ** 21;
+const SMALL_PIXELS = 2 ** 19;
 /** Bytes that decoding takes for a pixel, at most. */
 const BYTES_PER_PIXEL = 36;
 
