@@ -1,6 +1,6 @@
 /** Flags that say what is trained and how, shared by the commands, and the configuration that they add up to. */
 
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import {
   GANS,
   GENERATOR_LOSSES,
@@ -11,6 +11,7 @@ import {
 } from '../export/index.js';
 import { UserError } from '../system/user-error.js';
 import { ADAM, DEFAULT_CONFIG, type RunConfig } from '../train/config.js';
+import { DATASETS } from '../train/data/index.js';
 import { PRESETS } from '../train/presets.js';
 import type { ScheduleName } from '../train/update-schedules.js';
 import { defined, integerOption, numberOption } from './arguments.js';
@@ -45,6 +46,20 @@ const SGD_DEFAULTS = { learningRate: 0.1, momentum: 0.5 };
 /** An option that takes one of the names of a table. */
 export function choiceOption(flags: string, description: string, table: object): Option {
   return new Option(flags, description).choices(Object.keys(table));
+}
+
+/** The dataset flag; whoever gives it a folder is told how folders are given. */
+export function datasetOption(): Option {
+  const option = choiceOption('--dataset <name>', 'data to learn (default: digits)', DATASETS);
+  return option.argParser((text) => {
+    if (Object.hasOwn(DATASETS, text)) return text;
+    const names = Object.keys(DATASETS).join(', ');
+    throw new InvalidArgumentError(
+      /[/\\.]/.test(text)
+        ? `A folder of images is given by --dataset images --data-dir ${text}.`
+        : `Allowed choices are ${names}.`,
+    );
+  });
 }
 
 const positive = { min: 1 };

@@ -53,7 +53,7 @@ function lines(total: number, unit: string, stream: NodeJS.WriteStream): Progres
       const now = performance.now();
       if (done < total && now - last < LINE_INTERVAL * 1000) return;
       last = now;
-      stream.write(`${done}/${total} ${unit}  ${detail}\n`);
+      stream.write(`${`${done}/${total} ${unit}  ${detail}`.trimEnd()}\n`);
     },
     note: (message) => stream.write(`${message}\n`),
     stop: () => {},

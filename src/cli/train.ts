@@ -6,7 +6,6 @@ import { slicedWasserstein } from '../evaluate/index.js';
 import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from '../train/best-generator.js';
 import { MAX_K } from '../train/config.js';
-import { DATASETS } from '../train/data/index.js';
 import { fastestDevice, probeApart } from '../train/device-probe.js';
 import { DEVICES, type DeviceName } from '../train/devices.js';
 import { ENGINES, type EngineName } from '../train/engines.js';
@@ -17,6 +16,7 @@ import { defined, integerOption } from './arguments.js';
 import {
   type ConfigFlags,
   choiceOption,
+  datasetOption,
   modelOptions,
   presetOption,
   printPresets,
@@ -38,6 +38,7 @@ interface TrainFlags extends ConfigFlags {
   stepsPerCall?: number;
   keep?: number;
   nCpu?: number;
+  skipBroken?: boolean;
   threads?: number;
 }
 
@@ -45,8 +46,9 @@ function options(): Option[] {
   const positive = { min: 1 };
   return [
     presetOption(),
-    choiceOption('--dataset <name>', 'data to learn (default: digits)', DATASETS),
-    new Option('--data-dir <folder>', "folder of the dataset's files"),
+    datasetOption(),
+    new Option('--data-dir <folder>', "folder of the dataset's files, or of images"),
+    new Option('--skip-broken', 'go on without the image files that are broken'),
     new Option('--out <folder>', 'where to write the run (default: runs/<dataset>-<date>)'),
     new Option('--force', 'replace an earlier run in --out'),
     new Option('--resume <run>', 'go on with the run in this folder, with its settings').conflicts([
@@ -89,7 +91,10 @@ function options(): Option[] {
       min: 1,
       max: 256,
     }),
-    integerOption('--n-cpu <n>', 'accepted for gan.py, which does not use it either', positive),
+    integerOption('--n-cpu <n>', 'threads that decode image files (default: one per core, at most 8)', {
+      min: 1,
+      max: 256,
+    }),
   ];
 }
 
@@ -114,17 +119,19 @@ const measure: GeneratorMeasure = (samples, real) => {
 /** What to train and where: a new run, or one that goes on. */
 async function runPlace(
   flags: TrainFlags,
-): Promise<Pick<RunOptions, 'config' | 'out' | 'resume' | 'dataDir' | 'force'>> {
+): Promise<Pick<RunOptions, 'config' | 'out' | 'resume' | 'dataDir' | 'skipBroken' | 'force'>> {
   if (flags.resume === undefined) {
     if (flags.resumeStep !== undefined) throw new UserError('--resume-step belongs to --resume');
     const config = runConfig(flags);
     const out = flags.out ?? defaultOut(config.dataset);
-    return { config, out, ...defined({ dataDir: flags.dataDir, force: flags.force }) };
+    const { dataDir, skipBroken, force } = flags;
+    return { config, out, ...defined({ dataDir, skipBroken, force }) };
   }
   const stored = await readStoredRun(flags.resume);
   const resume = await readRunCheckpoint(flags.resume, flags.resumeStep);
   const config = runConfig(flags, stored.config);
-  return { config, out: flags.resume, resume, ...defined({ dataDir: flags.dataDir ?? stored.dataDir }) };
+  const { dataDir = stored.dataDir, skipBroken = stored.skipBroken } = flags;
+  return { config, out: flags.resume, resume, ...defined({ dataDir, skipBroken }) };
 }
 
 /** The longest that a device may take for a few steps, in ms. */
@@ -179,12 +186,20 @@ async function trainWithProgress(
             engine: flags.engine,
             device,
             threads: flags.threads,
+            dataWorkers: flags.nCpu,
             keep: flags.keep,
             logInterval: flags.logInterval,
             stepsPerCall: flags.stepsPerCall,
           }),
           on: {
             progress: say,
+            count({ done, total, unit }) {
+              progress ??= createProgress(total, unit);
+              progress.update(done, '');
+              if (done < total) return;
+              progress.stop();
+              progress = undefined;
+            },
             start({ length, done, dataset }) {
               say(
                 `${done === 0 ? 'training' : `going on after step ${done} with`} ${config.gan} on ${dataset.name} ` +

@@ -1,8 +1,17 @@
 /** Files with care: reading with a bound, writing whole or not at all, and system errors in words. */
 
-import { accessSync, constants, existsSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { UserError } from './user-error.js';
 
 /** The code of a system error, such as ENOENT; '' for other errors. */
@@ -48,6 +57,23 @@ export async function readBounded(path: string, maxBytes: number, expected = 'a 
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(`${path} ${fileProblem(error)}: expected ${expected} that can be read`);
+  }
+}
+
+/** Whether `path` is `folder` or lies below it; both absolute, with their links resolved. */
+export function isWithin(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
+/** The absolute path, with the links resolved of as much of it as exists. */
+export function realPath(path: string): string {
+  const absolute = resolve(path);
+  try {
+    return realpathSync(absolute);
+  } catch {
+    const above = dirname(absolute);
+    return above === absolute ? absolute : join(realPath(above), basename(absolute));
   }
 }
 

@@ -8,7 +8,7 @@ export {
 } from './artifact-folder.js';
 export type { GeneratorMeasure } from './best-generator.js';
 export type { RunLength } from './config.js';
-export type { DatasetOptions } from './data/dataset.js';
+export type { DataProgress, DatasetOptions } from './data/dataset.js';
 export { DATASETS, type DatasetEntry, type DatasetName, openDataset } from './data/index.js';
 export { DEVICES, type DeviceEntry, type DeviceName } from './devices.js';
 export {

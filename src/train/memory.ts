@@ -31,9 +31,10 @@ function activationCount(network: NetworkSpec): number {
  * Bytes that a run takes at its peak, roughly: two copies of the state, gradients with Adam's intermediate values,
  * activations, and the dataset.
  *
- * @param images number of images in the dataset
+ * @param images number of images in the dataset; a batch may be smaller for it
+ * @param inMemory how many of them are kept in memory
  */
-export function estimateMemory(config: RunConfig, images: number): number {
+export function estimateMemory(config: RunConfig, images: number, inMemory = images): number {
   const gan: GanSpec = configGan(config);
   const slots = optimizerSlots(config.optimizer.kind as OptimizerKind).length;
   const parameters = parameterCount(gan.generator) + parameterCount(gan.discriminator);
@@ -48,15 +49,16 @@ export function estimateMemory(config: RunConfig, images: number): number {
   const batch = Math.min(config.batchSize, images);
   const activations = batch * perSample * ACTIVATION_COPIES * 4;
   const pixels = config.channels * config.imageSize ** 2;
-  return BASE + state + gradients + activations + images * pixels;
+  return BASE + state + gradients + activations + inMemory * pixels;
 }
 
 /**
  * @param images number of images in the dataset
+ * @param inMemory how many of them are kept in memory
  * @throws UserError when the run needs more memory than the machine has
  */
-export function checkMemory(config: RunConfig, images: number): void {
-  const needed = estimateMemory(config, images);
+export function checkMemory(config: RunConfig, images: number, inMemory = images): void {
+  const needed = estimateMemory(config, images, inMemory);
   const available = availableMemory();
   if (needed <= available) return;
   throw new UserError(

@@ -16,6 +16,8 @@ export interface StoredRun {
   config: RunConfig;
   /** Folder that the dataset's files came from, if it was told. */
   dataDir?: string;
+  /** Whether broken image files were left out. */
+  skipBroken?: boolean;
 }
 
 /**
@@ -31,8 +33,12 @@ export async function readStoredRun(path: string): Promise<StoredRun> {
   if (config === undefined) {
     throw new UserError(`${file} is damaged or of another version: expected the configuration of a run`);
   }
-  const { dataDir } = JSON.parse(text) as { dataDir?: unknown };
-  return { config, ...(typeof dataDir === 'string' ? { dataDir } : {}) };
+  const { dataDir, skipBroken } = JSON.parse(text) as Record<string, unknown>;
+  return {
+    config,
+    ...(typeof dataDir === 'string' ? { dataDir } : {}),
+    ...(skipBroken === true ? { skipBroken } : {}),
+  };
 }
 
 async function loadCheckpoint(store: CheckpointStore, step: number): Promise<RunCheckpoint> {

@@ -3,12 +3,14 @@
 import { resolve } from 'node:path';
 import type { Metric } from '../export/index.js';
 import { encodePng, imageGrid } from '../infer/index.js';
+import { isWithin, realPath } from '../system/files.js';
+import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from './best-generator.js';
 import { type RunConfig, type RunLength, validateConfig } from './config.js';
-import type { Dataset, DatasetDescription } from './data/dataset.js';
+import type { DataProgress, Dataset, DatasetDescription } from './data/dataset.js';
 import { datasetEntry, openDataset } from './data/index.js';
 import type { DeviceName } from './devices.js';
-import { chooseEngine, type EngineName } from './engines.js';
+import { type ChosenEngine, chooseEngine, type EngineName } from './engines.js';
 import { checkMemory } from './memory.js';
 import { requireSameConfig, requireSameData } from './resume.js';
 import { type BestScore, holdsMoments, type RunCheckpoint } from './run-checkpoint.js';
@@ -26,6 +28,10 @@ export interface RunOptions {
   resume?: RunCheckpoint;
   /** Folder of the dataset's files, for datasets made of files. */
   dataDir?: string;
+  /** Threads that decode image files; by default one for each core, at most 8. */
+  dataWorkers?: number;
+  /** Leaves broken image files out, rather than refusing them. */
+  skipBroken?: boolean;
   /** What runs the steps; `session` by default. */
   engine?: EngineName;
   /** Where the session engine runs; `cpu` by default. */
@@ -51,6 +57,8 @@ export interface RunOptions {
 export interface RunEvents {
   /** Something slow begins: one line of text. */
   progress?(message: string): void;
+  /** How far it has come; the last time `done` is `total`. */
+  count?(progress: DataProgress): void;
   /** @param run.done steps that were done before, when the run was resumed */
   start?(run: { length: RunLength; done: number; dataset: DatasetDescription; out: string }): void;
   step?(report: StepReport, ms: number): void;
@@ -86,15 +94,26 @@ const DEFAULT_KEEP = 2;
  * reason when it is aborted before the first step
  */
 export async function train(options: RunOptions): Promise<RunResult> {
-  const { config, out, signal, version, resume, engine = 'session', on = {} } = options;
+  const { config, engine = 'session' } = options;
   validateConfig(config);
   checkPlace(options);
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const device = options.device === undefined ? {} : { device: options.device };
   const perCall = options.stepsPerCall === undefined ? {} : { stepsPerCall: options.stepsPerCall };
   const chosen = chooseEngine(engine, config.optimizer, { ...threads, ...device, ...perCall });
-  const { logInterval = chosen.logInterval } = options;
   const dataset = await openData(options);
+  try {
+    checkMemory(config, dataset.description.count, dataset.onDisk ? 0 : dataset.description.count);
+    return await trainOn(dataset, chosen, options);
+  } finally {
+    dataset.close?.();
+  }
+}
+
+/** Trains on a dataset that is open. */
+async function trainOn(dataset: Dataset, chosen: ChosenEngine, options: RunOptions): Promise<RunResult> {
+  const { config, out, signal, version, resume, engine = 'session', on = {} } = options;
+  const { logInterval = chosen.logInterval } = options;
   if (resume !== undefined) requireSameData(out, resume, dataset.description);
   const trainer = await createTrainer({
     config,
@@ -117,7 +136,7 @@ export async function train(options: RunOptions): Promise<RunResult> {
       directory,
       engine,
       version,
-      ...threads,
+      ...(options.threads === undefined ? {} : { threads: options.threads }),
       keep: options.keep ?? DEFAULT_KEEP,
       ...(options.measure === undefined ? {} : { measure: options.measure }),
       ...(resume?.record.best === undefined ? {} : { best: resume.record.best }),
@@ -141,7 +160,13 @@ export async function train(options: RunOptions): Promise<RunResult> {
 }
 
 /** Refuses a folder that the run may not be written to, before anything slow begins. */
-function checkPlace({ config, out, force = false, resume }: RunOptions): void {
+function checkPlace({ config, out, force = false, resume, dataDir }: RunOptions): void {
+  const isAllData = datasetEntry(config.dataset).files === 'all' && dataDir !== undefined;
+  if (isAllData && isWithin(realPath(dataDir), realPath(out))) {
+    throw new UserError(
+      `--out ${out} lies in --data-dir ${dataDir}, where the run's pictures would become data: choose a folder outside`,
+    );
+  }
   if (resume === undefined) {
     checkRunDirectory(out, force);
   } else {
@@ -150,17 +175,20 @@ function checkPlace({ config, out, force = false, resume }: RunOptions): void {
   }
 }
 
-async function openData({ config, dataDir, signal, on = {} }: RunOptions): Promise<Dataset> {
-  checkMemory(config, datasetEntry(config.dataset).count);
-  const dataset = await openDataset(config.dataset, {
+async function openData(options: RunOptions): Promise<Dataset> {
+  const { config, dataDir, dataWorkers, skipBroken, signal, on = {} } = options;
+  const { count } = datasetEntry(config.dataset);
+  checkMemory(config, Math.max(count, config.batchSize), count);
+  return openDataset(config.dataset, {
     imageSize: config.imageSize,
     channels: config.channels,
     ...(dataDir === undefined ? {} : { dataDir }),
+    ...(dataWorkers === undefined ? {} : { workers: dataWorkers }),
+    ...(skipBroken === undefined ? {} : { skipBroken }),
     ...(on.progress === undefined ? {} : { onProgress: on.progress }),
+    ...(on.count === undefined ? {} : { onCount: on.count }),
     ...(signal === undefined ? {} : { signal }),
   });
-  checkMemory(config, dataset.description.count);
-  return dataset;
 }
 
 function openDirectory({ out, force = false, resume }: RunOptions): RunDirectory {
@@ -265,7 +293,11 @@ async function writeGrid(
 }
 
 /** config.json: the settings, and what they were applied to. */
-function configJson({ config, version, dataDir }: RunOptions, data: DatasetDescription): string {
-  const place = dataDir === undefined ? {} : { dataDir: resolve(dataDir) };
+function configJson(options: RunOptions, data: DatasetDescription): string {
+  const { config, version, dataDir, skipBroken } = options;
+  const place = {
+    ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
+    ...(skipBroken ? { skipBroken } : {}),
+  };
   return `${JSON.stringify({ version, ...config, data, ...place }, null, 2)}\n`;
 }

@@ -13,6 +13,8 @@ export interface DatasetDescription {
   shape: readonly [number, number, number];
   /** SHA-256 (hex) of the decoded images: two runs with the same digest saw the same data. */
   sha256: string;
+  /** Files that were left out because they are broken, where that was asked for. */
+  skipped?: number;
 }
 
 export interface Dataset {
@@ -26,6 +28,18 @@ export interface Dataset {
    * @param out uint8, [indices.length, channels, height, width]
    */
   read(indices: Uint32Array, out: Uint8Array): void;
+  /** Whether images come from a file when they are read, so that they take no memory before. */
+  readonly onDisk?: boolean;
+  /** Gives back what it holds open; nothing can be read afterwards. */
+  close?(): void;
+}
+
+/** How far something slow has come. */
+export interface DataProgress {
+  done: number;
+  total: number;
+  /** What is counted, for example `images decoded`. */
+  unit: string;
 }
 
 /** What a dataset may be told when it is opened. */
@@ -36,8 +50,14 @@ export interface DatasetOptions {
   imageSize: number;
   /** Channels to deliver: 1 or 3. */
   channels: number;
+  /** Threads that decode image files; by default one for each core, at most 8. */
+  workers?: number;
+  /** Whether broken image files are left out, rather than refused. */
+  skipBroken?: boolean;
   /** Called with one line of text when something slow starts. */
   onProgress?: (message: string) => void;
+  /** Called while it goes on, the last time with `done` = `total`. */
+  onCount?: (progress: DataProgress) => void;
   /** Ends what is slow early, with the signal's reason. */
   signal?: AbortSignal;
 }

@@ -24,9 +24,21 @@ interface Taps {
   width: number;
 }
 
-/** The triangle filter: as wide as an input pixel when enlarging, as an output pixel when shrinking. */
-function triangleTaps(inputs: number, outputs: number): Taps {
-  const scale = inputs / outputs;
+/** Some of the outputs of a line: `count` of them from `first` on. */
+interface Cut {
+  first: number;
+  count: number;
+}
+
+/**
+ * The triangle filter: as wide as an input pixel when enlarging, as an output pixel when shrinking.
+ *
+ * @param length outputs that `inputs` pixels become
+ * @param cut those of them that are wanted; all by default
+ */
+function triangleTaps(inputs: number, length: number, cut: Cut = { first: 0, count: length }): Taps {
+  const outputs = cut.count;
+  const scale = inputs / length;
   const reach = Math.max(1, scale);
   const width = Math.ceil(reach) * 2 + 1;
   const taps: Taps = {
@@ -36,7 +48,7 @@ function triangleTaps(inputs: number, outputs: number): Taps {
     width,
   };
   for (let o = 0; o < outputs; o++) {
-    const centre = (o + 0.5) * scale;
+    const centre = (cut.first + o + 0.5) * scale;
     const first = Math.max(0, Math.trunc(centre - reach + 0.5));
     const end = Math.min(inputs, Math.trunc(centre + reach + 0.5));
     const raw = Array.from({ length: end - first }, (_, k) =>
@@ -77,6 +89,51 @@ function resample(
       output[l * to.line + o * to.step] = sum >> BITS;
     }
   }
+}
+
+/** An image in memory: value c of pixel (x, y) is at `(y * width + x) * step + c`. */
+export interface Pixels {
+  width: number;
+  height: number;
+  /** Values from one pixel to the next, at least as many as are wanted of each. */
+  step: number;
+  data: Uint8Array;
+}
+
+/** The middle `size` of `length` outputs, as torchvision's CenterCrop finds it: Python rounds halves to even. */
+function middle(length: number, size: number): Cut {
+  const low = Math.floor((length - size) / 2);
+  return { first: (length - size) % 2 === 1 && low % 2 === 1 ? low + 1 : low, count: size };
+}
+
+/**
+ * Makes an image square as torchvision's Resize(size) and CenterCrop(size) do: the shorter side becomes `size`, and of the
+ * longer one the middle stays.
+ *
+ * @param image at least 1 x 1 pixels
+ * @param channels planes to make, from the first values of each pixel
+ * @returns uint8 [channels, size, size]
+ */
+export function resizeAndCrop(image: Pixels, channels: number, size: number): Uint8Array {
+  const { width, height, step, data } = image;
+  const shorter = Math.min(width, height);
+  const along = (inputs: number): Taps => {
+    const length = Math.trunc((size * inputs) / shorter);
+    return triangleTaps(inputs, length, middle(length, size));
+  };
+  const [alongRows, alongColumns] = [along(width), along(height)];
+  const out = new Uint8Array(channels * size * size);
+  const between = new Uint8Array(height * size);
+  const columns = { line: 1, step: size };
+  for (let c = 0; c < channels; c++) {
+    const plane = out.subarray(c * size * size, (c + 1) * size * size);
+    resample(alongRows, height, data.subarray(c), { line: width * step, step }, between, {
+      line: size,
+      step: 1,
+    });
+    resample(alongColumns, size, between, columns, plane, columns);
+  }
+  return out;
 }
 
 /**

@@ -10,7 +10,9 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../../../src/system/user-error.js';
 import type { Dataset } from '../../../src/train/data/dataset.js';
-import { type MnistSource, officialMnist, openMnist, openMnistFrom } from '../../../src/train/data/mnist.js';
+import { officialFashionMnist, openFashionMnist } from '../../../src/train/data/fashion-mnist.js';
+import { type IdxSource, openIdxDataset } from '../../../src/train/data/idx-dataset.js';
+import { officialMnist, openMnist } from '../../../src/train/data/mnist.js';
 
 const IMAGES = 'train-images-idx3-ubyte';
 const LABELS = 'train-labels-idx1-ubyte';
@@ -69,11 +71,14 @@ const good: Record<string, Uint8Array> = {
   [`${LABELS}.gz`]: gzipSync(labels),
 };
 
-function source(...mirrors: string[]): MnistSource {
+function source(...mirrors: string[]): IdxSource {
   return {
+    name: 'mnist',
+    title: 'MNIST',
     mirrors,
     cacheDir: join(folder, 'cache', 'mnist'),
     sha256: { [IMAGES]: sha256(images), [LABELS]: sha256(labels) },
+    checked: 'unpacked',
     stallMs: 5000,
   };
 }
@@ -196,8 +201,8 @@ describe('mnist from a mirror', () => {
     const from = source(await mirror(serving(good, asked)));
     const lines: string[] = [];
     const options = { ...OPTIONS, onProgress: (line: string) => lines.push(line) };
-    expectMade(await openMnistFrom(from, options));
-    expectMade(await openMnistFrom(from, options));
+    expectMade(await openIdxDataset(from, options));
+    expectMade(await openIdxDataset(from, options));
     expect(asked).toEqual([`/mnist/${IMAGES}.gz`, `/mnist/${LABELS}.gz`]);
     expect(lines).toEqual([
       `downloading ${IMAGES}.gz and ${LABELS}.gz from ${from.mirrors[0]} to ${from.cacheDir}`,
@@ -210,7 +215,7 @@ describe('mnist from a mirror', () => {
     const from = source(await mirror(serving(good, asked)));
     await mkdir(from.cacheDir, { recursive: true });
     await writeFile(join(from.cacheDir, IMAGES), images);
-    expectMade(await openMnistFrom(from, OPTIONS));
+    expectMade(await openIdxDataset(from, OPTIONS));
     expect(asked).toEqual([`/mnist/${LABELS}.gz`]);
   });
 
@@ -218,7 +223,7 @@ describe('mnist from a mirror', () => {
     const half = await mirror(serving({ [`${IMAGES}.gz`]: good[`${IMAGES}.gz`]! }));
     const asked: string[] = [];
     const from = source(half, await mirror(serving(good, asked)));
-    expectMade(await openMnistFrom(from, OPTIONS));
+    expectMade(await openIdxDataset(from, OPTIONS));
     expect(asked).toEqual([`/mnist/${LABELS}.gz`]);
   });
 
@@ -229,7 +234,7 @@ describe('mnist from a mirror', () => {
         response.writeHead(200, { 'content-encoding': 'gzip' }).end(body);
       }),
     );
-    expectMade(await openMnistFrom(from, OPTIONS));
+    expectMade(await openIdxDataset(from, OPTIONS));
     expect((await readdir(from.cacheDir)).sort()).toEqual([IMAGES, LABELS]);
   });
 
@@ -243,7 +248,7 @@ describe('mnist from a mirror', () => {
     ],
   ])('is refused with %s, and nothing stays in the cache', async (_, body, message) => {
     const from = source(await mirror(serving({ [`${IMAGES}.gz`]: body, [`${LABELS}.gz`]: body })));
-    await expectRefusal(openMnistFrom(from, OPTIONS), message, /MNIST could not be downloaded/);
+    await expectRefusal(openIdxDataset(from, OPTIONS), message, /MNIST could not be downloaded/);
     expect(await readdir(from.cacheDir)).toEqual([]);
   });
 
@@ -258,7 +263,7 @@ describe('mnist from a mirror', () => {
         send();
       }),
     );
-    await expectRefusal(openMnistFrom(from, OPTIONS), /more than the expected 67108864 bytes/);
+    await expectRefusal(openIdxDataset(from, OPTIONS), /more than the expected 67108864 bytes/);
     expect(await readdir(from.cacheDir)).toEqual([]);
   });
 
@@ -266,7 +271,7 @@ describe('mnist from a mirror', () => {
     const from = source(await mirror(serving({})), 'http://127.0.0.1:1/');
     const lines: string[] = [];
     await expectRefusal(
-      openMnistFrom(from, { ...OPTIONS, onProgress: (line) => lines.push(line) }),
+      openIdxDataset(from, { ...OPTIONS, onProgress: (line) => lines.push(line) }),
       `${from.mirrors[0]}: HTTP 404; http://127.0.0.1:1/: `,
       `${IMAGES}.gz (SHA-256 unpacked: ${sha256(images)})`,
       `${LABELS}.gz (SHA-256 unpacked: ${sha256(labels)})`,
@@ -279,7 +284,7 @@ describe('mnist from a mirror', () => {
   it('says that a server is down', async () => {
     const url = await mirror(serving(good));
     await new Promise((closed) => servers.pop()!.close(closed));
-    await expectRefusal(openMnistFrom(source(url), OPTIONS), `${url}: connect ECONNREFUSED 127.0.0.1`);
+    await expectRefusal(openIdxDataset(source(url), OPTIONS), `${url}: connect ECONNREFUSED 127.0.0.1`);
   });
 
   it('gives up on a server that falls silent', async () => {
@@ -287,7 +292,7 @@ describe('mnist from a mirror', () => {
     const stuck = await mirror((_, response) => response.writeHead(200).write('x'));
     const from = { ...source(silent, stuck), stallMs: 100 };
     const noData = 'no data for 0.1 s';
-    await expectRefusal(openMnistFrom(from, OPTIONS), `${silent}: ${noData}; ${stuck}: ${noData}`);
+    await expectRefusal(openIdxDataset(from, OPTIONS), `${silent}: ${noData}; ${stuck}: ${noData}`);
   });
 
   it('refuses a cached file with the wrong checksum, and leaves it alone', async () => {
@@ -296,7 +301,7 @@ describe('mnist from a mirror', () => {
     await writeFile(join(from.cacheDir, IMAGES), labels);
     await writeFile(join(from.cacheDir, LABELS), labels);
     await expectRefusal(
-      openMnistFrom(from, OPTIONS),
+      openIdxDataset(from, OPTIONS),
       `${join(from.cacheDir, IMAGES)}: found SHA-256 ${sha256(labels)} of its unpacked bytes, expected ${sha256(images)}`,
       /delete it/,
     );
@@ -307,9 +312,40 @@ describe('mnist from a mirror', () => {
     const blocked = join(await dataDir({ file: labels }), 'file', 'mnist');
     const from = { ...source(await mirror(serving(good))), cacheDir: blocked };
     await expectRefusal(
-      openMnistFrom(from, OPTIONS),
+      openIdxDataset(from, OPTIONS),
       `the cache folder ${blocked} lies below something that is not a folder`,
       /set XDG_CACHE_HOME/,
+    );
+  });
+});
+
+describe('fashion-mnist', () => {
+  it('is read from a folder in the same layout, under its own name', async () => {
+    const path = await dataDir(good);
+    const { description } = await openFashionMnist({ ...OPTIONS, dataDir: path });
+    expect(description).toMatchObject({
+      name: 'fashion-mnist',
+      count: 12,
+      sha256: sha256(images.subarray(16)),
+    });
+  });
+
+  it('is checked as it is downloaded, gzipped, where those are the checksums that its makers gave', async () => {
+    const packed = { [IMAGES]: sha256(good[`${IMAGES}.gz`]!), [LABELS]: sha256(good[`${LABELS}.gz`]!) };
+    const from = { ...source(await mirror(serving(good))), checked: 'gzipped', sha256: packed } as const;
+    expectMade(await openIdxDataset(from, OPTIONS));
+    expectMade(await openIdxDataset({ ...from, mirrors: [] }, OPTIONS));
+    const other = gzipSync(images, { level: 1 });
+    await writeFile(join(from.cacheDir, `${IMAGES}.gz`), other);
+    await expectRefusal(
+      openIdxDataset(from, OPTIONS),
+      `found SHA-256 ${sha256(other)} of its gzipped bytes, expected ${packed[IMAGES]}`,
+    );
+  });
+
+  it('has a cache folder of its own', () => {
+    expect(officialFashionMnist({ XDG_CACHE_HOME: '/caches' }).cacheDir).toBe(
+      '/caches/gan-onnx/fashion-mnist',
     );
   });
 });
@@ -332,7 +368,7 @@ describe('the official MNIST', () => {
       mirrors: [await mirror(serving(files))],
       cacheDir: join(folder, 'new'),
     };
-    const dataset = await openMnistFrom(from, OPTIONS);
+    const dataset = await openIdxDataset(from, OPTIONS);
     expect(dataset.description).toMatchObject({ name: 'mnist', count: 60_000, shape: [1, 28, 28] });
     const perLabel = new Array(10).fill(0);
     for (const label of dataset.labels!) perLabel[label]++;
