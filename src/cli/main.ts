@@ -8,6 +8,7 @@ import { UserError } from '../system/user-error.js';
 import { acceptUnderscores } from './arguments.js';
 import { doctorCommand } from './doctor.js';
 import { embedCommand } from './embed.js';
+import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
 import { inspectCommand } from './inspect.js';
 import { interpolateCommand } from './interpolate.js';
@@ -45,6 +46,7 @@ for (const command of [
   sampleCommand(),
   embedCommand(),
   interpolateCommand(),
+  evaluateCommand(),
   inspectCommand(),
   doctorCommand(version),
 ]) {
