@@ -7,6 +7,14 @@ import type { InferenceSession, Tensor } from 'onnxruntime-common';
 import { Graph } from '../export/index.js';
 import type { OrtModule } from '../train/ort.js';
 
+/** Values of rows that are compared at once, at most: 64 MB of doubles. */
+const MAX_VALUES = 2 ** 23;
+
+/** How many rows of `size` values to compare at once: `most`, or fewer when they are long. */
+export function rowsAtOnce(size: number, most: number): number {
+  return Math.max(1, Math.min(most, Math.floor(MAX_VALUES / size)));
+}
+
 /** Centres in the form in which the product takes them. */
 export interface Centres {
   readonly count: number;
@@ -76,9 +84,16 @@ export async function openDistances(ort: OrtModule, size: number): Promise<Dista
     size,
     centres(rows) {
       const count = rowsOf('centres', rows);
-      const scaled = Float64Array.from(rows, (value) => -2 * value);
+      const scaled = new Float64Array(rows);
       const squares = new Float64Array(count);
-      for (let i = 0; i < scaled.length; i++) squares[Math.floor(i / size)]! += (scaled[i]! * scaled[i]!) / 4;
+      for (let i = 0, at = 0; i < count; i++) {
+        let sum = 0;
+        for (const end = at + size; at < end; at++) {
+          sum += scaled[at]! * scaled[at]!;
+          scaled[at] = -2 * scaled[at]!;
+        }
+        squares[i] = sum;
+      }
       return {
         count,
         feeds: {

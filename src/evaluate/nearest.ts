@@ -1,10 +1,10 @@
 /** Exact nearest neighbours by Euclidean distance: what Figure 2 of the 2014 paper sets beside samples. */
 
-import type { Distances } from './distances.js';
+import { type Distances, rowsAtOnce } from './distances.js';
 import type { ParzenEvents } from './parzen.js';
 import type { PointSet } from './sliced-wasserstein.js';
 
-/** Examples that are compared at once. */
+/** Examples that are compared at once, unless they are large. */
 const EXAMPLES = 1024;
 
 /** Examples that are read piece by piece, so that they need not fit into memory as floats. */
@@ -38,11 +38,12 @@ export async function nearestExamples(
     throw new RangeError(`nearest examples: samples have ${samples.size} values, expected ${distances.size}`);
   }
   const centres = distances.centres(samples.data);
+  const most = rowsAtOnce(distances.size, EXAMPLES);
   const indices = new Uint32Array(centres.count);
   const least = new Float64Array(centres.count).fill(Number.POSITIVE_INFINITY);
-  for (let first = 0; first < examples.count; first += EXAMPLES) {
+  for (let first = 0; first < examples.count; first += most) {
     signal?.throwIfAborted();
-    const n = Math.min(EXAMPLES, examples.count - first);
+    const n = Math.min(most, examples.count - first);
     const chunk = await distances.squared(examples.read(first, n), centres);
     for (let i = 0; i < chunk.length; i++) {
       const sample = i % centres.count;

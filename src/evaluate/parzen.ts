@@ -6,10 +6,10 @@
  * Goodfellow et al., "Generative adversarial networks", 2014, section 5.
  */
 
-import type { Distances } from './distances.js';
+import { type Distances, rowsAtOnce } from './distances.js';
 import type { PointSet } from './sliced-wasserstein.js';
 
-/** Points and samples that are compared at once: together 5 MB of distances. */
+/** Points and samples that are compared at once, unless they are large: together 4 MB of distances. */
 const POINTS = 256;
 const SAMPLES = 2048;
 /** Terms smaller than the largest by this factor's exponent change no digit of a double. */
@@ -122,11 +122,12 @@ export async function logLikelihoods(
   const rates = sigmas.map((sigma) => 1 / (2 * sigma * sigma));
   const nearest = new Float64Array(points.count).fill(Number.POSITIVE_INFINITY);
   const sums = new Float64Array(points.count * sigmas.length);
-  for (let s = 0; s < samples.count; s += SAMPLES) {
-    const centres = distances.centres(rows(samples, s, SAMPLES));
-    for (let p = 0; p < points.count; p += POINTS) {
+  const [pointRows, sampleRows] = [rowsAtOnce(size, POINTS), rowsAtOnce(size, SAMPLES)];
+  for (let s = 0; s < samples.count; s += sampleRows) {
+    const centres = distances.centres(rows(samples, s, sampleRows));
+    for (let p = 0; p < points.count; p += pointRows) {
       signal?.throwIfAborted();
-      const chunk = await distances.squared(Float64Array.from(rows(points, p, POINTS)), centres);
+      const chunk = await distances.squared(new Float64Array(rows(points, p, pointRows)), centres);
       const count = chunk.length / centres.count;
       for (let i = 0; i < count; i++) {
         const row = chunk.subarray(i * centres.count, (i + 1) * centres.count);

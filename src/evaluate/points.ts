@@ -7,7 +7,9 @@ const WHITE = 255;
 
 /** Images of bytes as points: 0..255 becomes [0, 1]. @param bytes uint8 [count, size] */
 export function pointsFromBytes(bytes: Uint8Array, size: number): PointSet {
-  return { count: bytes.length / size, size, data: Float32Array.from(bytes, (byte) => byte / WHITE) };
+  const data = new Float32Array(bytes.length);
+  for (let i = 0; i < data.length; i++) data[i] = bytes[i]! / WHITE;
+  return { count: bytes.length / size, size, data };
 }
 
 /** Images in [-1, 1] as points in [0, 1], rounded to float32. @param images float32 [count, size] */
