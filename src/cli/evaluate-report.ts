@@ -19,7 +19,9 @@ export function evaluationJson({ measured, source, ...rest }: Evaluation): strin
   const { metric, data, counts, seed, seconds } = rest;
   const generator = source.kind === 'real' ? null : { file: source.file, sha256: source.sha256 };
   const device = source.kind === 'real' ? null : source.device;
-  const all = { metric, value, standardError, sigma, course, counts, seed, generator, device, data, seconds };
+  const real = source.kind === 'real';
+  const found = { metric, value, standardError, sigma, course };
+  const all = { ...found, counts, seed, real, generator, device, data, seconds };
   return `${JSON.stringify(all, undefined, 2)}\n`;
 }
 

@@ -14,6 +14,7 @@ import { batchesOf, drawBatches } from '../infer/draw-batches.js';
 import { sha256Of } from '../infer/file-sum.js';
 import { type Generator, SAMPLE_DEVICES, type SampleDevice, TILE } from '../infer/index.js';
 import { randomPermutation } from '../random/index.js';
+import { availableMemory, gibibytes } from '../system/memory.js';
 import { UserError } from '../system/user-error.js';
 import { ORT_NODE } from '../train/ort-node.js';
 import { integerOption, numberOption } from './arguments.js';
@@ -21,7 +22,7 @@ import { choiceOption } from './config-flags.js';
 import { type Evaluation, evaluationJson, evaluationText } from './evaluate-report.js';
 import { type GeneratorFlags, generatorOptions } from './generator-flags.js';
 import { interruptible } from './interrupt.js';
-import { checkSampleMemory, openGenerator, readGenerator, samplingProblem } from './open-generator.js';
+import { openGenerator, readGenerator, samplingProblem } from './open-generator.js';
 import { createProgress, type Progress } from './progress.js';
 
 interface EvaluateFlags extends GeneratorFlags {
@@ -41,6 +42,8 @@ interface EvaluateFlags extends GeneratorFlags {
 /** Widths that are chosen from, as in the paper. */
 const PAPER_SIGMAS = 10;
 const MAX_SIGMAS = 1000;
+/** Bytes that all else takes: the program, the data, a chunk of distances. */
+const BASE_MEMORY = 400 * 2 ** 20;
 /** Batch at which samples are drawn: whole tiles. */
 const BATCH = 8 * TILE;
 
@@ -110,6 +113,17 @@ function checkSize(
   );
 }
 
+/** Refuses samples that cannot be held in memory as points. */
+function checkMemory({ image }: Generator['description'], samples: number): void {
+  const needed = BASE_MEMORY + 4 * samples * image.reduce((a, b) => a * b, 1);
+  const available = availableMemory();
+  if (needed <= available) return;
+  throw new UserError(
+    `--samples ${samples} need about ${gibibytes(needed)} of memory and the machine has ${gibibytes(available)}: ` +
+      'use fewer',
+  );
+}
+
 /** What is evaluated, as points: a generator's samples, or training images in their place. */
 async function pointsOf(
   path: string | undefined,
@@ -127,7 +141,7 @@ async function pointsOf(
   const generator = await openGenerator(path, bytes, flags);
   try {
     checkSize(path, generator.description, splits.test, flags.dataDir);
-    checkSampleMemory(generator, { batchSize: flags.samples, count: flags.samples });
+    checkMemory(generator.description, flags.samples);
     const points = await drawPoints(generator, flags, signal);
     const { device } = generator.placement;
     return { points, source: { kind: 'generator', file: path, sha256: sha256Of(bytes), device } };

@@ -60,6 +60,7 @@ describe('gan-onnx evaluate', () => {
       metric: 'parzen',
       counts: { samples: 40, validation: 20, test: 30 },
       seed: 5,
+      real: false,
       device: 'cpu',
       generator: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
       data: { folder, sha256: { train: expect.stringMatching(/^[0-9a-f]{64}$/) } },

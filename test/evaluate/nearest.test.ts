@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openDistances } from '../../src/evaluate/distances.js';
+import { openDistances, rowsAtOnce } from '../../src/evaluate/distances.js';
 import { nearestExamples } from '../../src/evaluate/nearest.js';
 import { randomRows } from '../../src/random/index.js';
 import { ORT_NODE } from '../../src/train/ort-node.js';
@@ -27,6 +27,12 @@ describe('squared distances', () => {
     const found = await distances.squared(points, distances.centres([0, 0, 3, 4, -1, 1]));
     expect([...found]).toEqual([0, 25, 2, 25, 0, 25]);
     await distances.release();
+  });
+
+  it('are computed in chunks of at most 64 MB', () => {
+    expect(rowsAtOnce(784, 1024)).toBe(1024);
+    expect(rowsAtOnce(3 * 256 * 256, 1024)).toBe(42);
+    expect(rowsAtOnce(2 ** 24, 1024)).toBe(1);
   });
 
   it('refuse incomplete rows, and none', async () => {
