@@ -1,6 +1,5 @@
 /** `gan-onnx interpolate`: the images on the way from one latent to another, as a strip or an animated GIF. */
 
-import { extname } from 'node:path';
 import { Command, Option } from 'commander';
 import {
   encodeGif,
@@ -10,35 +9,23 @@ import {
   type Interpolation,
   imageGrid,
   imagePicture,
-  SAMPLE_DEVICES,
-  type SampleDevice,
   type Samples,
 } from '../infer/index.js';
-import { outputTarget } from '../infer/writers/target.js';
-import { writeFileAtomically } from '../system/files.js';
-import { UserError } from '../system/user-error.js';
 import { integerOption, numberOption } from './arguments.js';
 import { choiceOption } from './config-flags.js';
-import { type GeneratorFlags, generatorOptions } from './generator-flags.js';
-import { openGenerator, readGenerator, samplingProblem } from './open-generator.js';
+import { byEnding, checkPixels, drawPicture, type PictureFlags, pictureOptions } from './draw-picture.js';
 
-interface InterpolateFlags extends GeneratorFlags {
+interface InterpolateFlags extends PictureFlags {
   from: number;
   to: number;
   seed: number;
   steps: number;
   mode: Interpolation;
-  out: string;
   columns?: number;
-  scale?: number;
   fps: number;
   back?: boolean;
-  device: SampleDevice | 'auto';
-  force?: boolean;
 }
 
-/** Pixels of all frames of the largest animation, or of the largest strip. */
-const MAX_PIXELS = 2 ** 26;
 /** Small images are enlarged to about this size in an animation, which nobody can zoom. */
 const ANIMATION_PIXELS = 160;
 
@@ -61,29 +48,26 @@ async function animation(samples: Samples, { scale, fps, back }: InterpolateFlag
 const WRITERS: Readonly<Record<string, Writer>> = { '.png': strip, '.gif': animation };
 
 async function interpolate(path: string, flags: InterpolateFlags): Promise<void> {
-  const { from, to, seed, steps, mode, out, force = false } = flags;
-  const write = WRITERS[extname(out).toLowerCase()];
-  if (write === undefined) {
-    throw new UserError(`--out ${out}: expected a name that ends with ${Object.keys(WRITERS).join(' or ')}`);
-  }
-  const target = outputTarget('--out', out, 'file', force);
-  const generator = await openGenerator(path, await readGenerator(path), flags);
-  try {
-    const [, height, width] = generator.description.image;
-    const pixels = steps * height * width * (flags.scale ?? 1) ** 2;
-    if (pixels > MAX_PIXELS) {
-      throw new UserError(
-        `${steps} images would have ${pixels} pixels, expected at most ${MAX_PIXELS}: use fewer --steps or a smaller --scale`,
-      );
-    }
-    const samples = await generator.interpolate({ from, to, steps, mode, seed });
-    writeFileAtomically(target.path, await write(samples, flags));
-  } catch (error) {
-    throw samplingProblem(path, error);
-  } finally {
-    await generator.release();
-  }
+  const { from, to, seed, steps, mode, out, scale = 1 } = flags;
+  const write = byEnding(out, WRITERS);
+  await drawPicture(path, flags, async (generator) => {
+    checkPixels(steps, generator, scale);
+    return write(await generator.interpolate({ from, to, steps, mode, seed }), flags);
+  });
   process.stdout.write(`${steps} images from sample ${from} to sample ${to} of seed ${seed}: ${out}\n`);
+}
+
+/** Flags of the way from one latent to another. */
+export function wayOptions(steps: number): Option[] {
+  return [
+    integerOption('--seed <n>', 'seed of the samples', { min: 0 }).default(0),
+    integerOption('--steps <n>', 'images, both ends among them', { min: 2, max: 10_000 }).default(steps),
+    choiceOption(
+      '--mode <mode>',
+      'linear, as in the 2014 paper, or spherical, which keeps the length of normal latents',
+      INTERPOLATIONS,
+    ).default('linear'),
+  ];
 }
 
 export function interpolateCommand(): Command {
@@ -94,34 +78,12 @@ export function interpolateCommand(): Command {
     .argument('<generator.onnx>', 'an exported generator')
     .addOption(integerOption('--from <n>', 'number of the sample where it begins', { min: 0 }).default(0))
     .addOption(integerOption('--to <n>', 'number of the sample where it ends', { min: 0 }).default(1))
-    .addOption(integerOption('--seed <n>', 'seed of the samples', { min: 0 }).default(0))
-    .addOption(
-      integerOption('--steps <n>', 'images, both ends among them', { min: 2, max: 10_000 }).default(16),
-    )
-    .addOption(
-      choiceOption(
-        '--mode <mode>',
-        'linear, as in the 2014 paper, or spherical, which keeps the length of normal latents',
-        INTERPOLATIONS,
-      ).default('linear'),
-    )
     .addOption(new Option('--out <file>', 'a .png or .gif to write').default('interpolation.png'))
     .addOption(integerOption('--columns <n>', 'images a row of a strip (default: all of them)', { min: 1 }))
-    .addOption(
-      integerOption('--scale <n>', 'enlarges every pixel (default: 1; in a .gif to about 160 pixels)', {
-        min: 1,
-        max: 64,
-      }),
-    )
     .addOption(numberOption('--fps <n>', 'images a second of a .gif', { min: 0.1, max: 50 }).default(12))
     .option('--back', 'let a .gif go back to where it began')
-    .addOption(
-      choiceOption('--device <name>', 'what runs the generator', { ...SAMPLE_DEVICES, auto: true }).default(
-        'cpu',
-      ),
-    )
-    .option('--force', 'replace an existing output')
     .action(interpolate);
-  for (const option of generatorOptions()) command.addOption(option);
+  const options = [...wayOptions(16), ...pictureOptions('1; in a .gif to about 160 pixels')];
+  for (const option of options) command.addOption(option);
   return command;
 }

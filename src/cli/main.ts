@@ -8,7 +8,9 @@ import { UserError } from '../system/user-error.js';
 import { acceptUnderscores } from './arguments.js';
 import { doctorCommand } from './doctor.js';
 import { embedCommand } from './embed.js';
+import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
+import { figureCommand } from './figure.js';
 import { inspectCommand } from './inspect.js';
 import { interpolateCommand } from './interpolate.js';
 import { InterruptedError } from './interrupt.js';
@@ -45,10 +47,13 @@ for (const command of [
   sampleCommand(),
   embedCommand(),
   interpolateCommand(),
+  evaluateCommand(),
+  figureCommand(),
   inspectCommand(),
   doctorCommand(version),
 ]) {
   program.addCommand(command.copyInheritedSettings(program));
+  for (const part of command.commands) part.copyInheritedSettings(command);
 }
 
 /** What became of stdout or stderr, once one of them failed; said once the command has ended. */

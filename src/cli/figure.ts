@@ -1,0 +1,19 @@
+/** `gan-onnx figure <number>`: the figures of the 2014 paper, one entry each, of one's own generator. */
+
+import { Command } from 'commander';
+import { interpolationFigure } from './figure-interpolation.js';
+import { nearestFigure } from './figure-nearest.js';
+
+/** Makes the command of each figure, by its number in the paper. */
+const FIGURES: Readonly<Record<string, (number: string) => Command>> = {
+  2: nearestFigure,
+  3: interpolationFigure,
+};
+
+export function figureCommand(): Command {
+  const command = new Command('figure').description(
+    'Draws a figure of the 2014 paper ("Generative adversarial networks").',
+  );
+  for (const [number, figure] of Object.entries(FIGURES)) command.addCommand(figure(number));
+  return command;
+}
