@@ -17,9 +17,10 @@ import { serveFolder } from '../system/static-server.js';
 import { UserError } from '../system/user-error.js';
 import { integerOption } from './arguments.js';
 import { choiceOption } from './config-flags.js';
+import { type GeneratorFlags, generatorOptions, generatorSettings } from './generator-flags.js';
 import { interruptible } from './interrupt.js';
 
-interface EmbedFlags {
+interface EmbedFlags extends GeneratorFlags {
   out: string;
   count: number;
   seed: number;
@@ -77,7 +78,11 @@ function escaped(text: string): string {
   return text.replace(/[&<>"]/g, (character) => entities[character]!);
 }
 
-function page({ count, seed, device, sliders, interpolate, controls, title }: EmbedFlags): string {
+function page(flags: EmbedFlags): string {
+  const { count, seed, device, sliders, interpolate, controls, title } = flags;
+  const foreign = Object.entries(generatorSettings(flags)).map(
+    ([name, value]) => `${name}="${escaped(String(value))}"`,
+  );
   const attributes = [
     'src="generator.onnx"',
     `count="${count}"`,
@@ -86,6 +91,7 @@ function page({ count, seed, device, sliders, interpolate, controls, title }: Em
     ...(sliders === undefined ? [] : [`sliders="${sliders}"`]),
     ...(interpolate === undefined ? [] : [`interpolate="${interpolate}"`]),
     ...(controls ? ['controls'] : []),
+    ...foreign,
   ];
   return `<!doctype html>
 <html lang="en">
@@ -143,8 +149,9 @@ async function embed(path: string, flags: EmbedFlags): Promise<void> {
   checkFolder(out, flags.force ?? false);
   const bytes = await readBounded(path, MAX_MODEL_BYTES, EXPECTED);
   try {
-    describeGenerator(bytes);
+    describeGenerator(bytes, generatorSettings(flags));
   } catch (error) {
+    if (error instanceof RangeError) throw new UserError(`--${error.message}`);
     if (!(error instanceof InvalidModelError)) throw error;
     throw new UserError(`${path}: ${error.message}: expected ${EXPECTED}`);
   }
@@ -181,7 +188,7 @@ async function serve(folder: string, port: number): Promise<void> {
 }
 
 export function embedCommand(): Command {
-  return new Command('embed')
+  const command = new Command('embed')
     .description(
       'Writes a folder with a page that draws what a generator makes, in the visitor’s own browser.',
     )
@@ -205,4 +212,6 @@ export function embedCommand(): Command {
     )
     .option('--force', "replace the page's files in a folder that is not empty")
     .action(embed);
+  for (const option of generatorOptions()) command.addOption(option);
+  return command;
 }

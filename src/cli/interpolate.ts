@@ -29,30 +29,42 @@ interface InterpolateFlags extends PictureFlags {
 /** Small images are enlarged to about this size in an animation, which nobody can zoom. */
 const ANIMATION_PIXELS = 160;
 
-type Writer = (samples: Samples, flags: InterpolateFlags) => Promise<Uint8Array>;
-
-async function strip(samples: Samples, { columns, scale = 1 }: InterpolateFlags): Promise<Uint8Array> {
-  return encodePng(enlarge(imageGrid(samples, { columns: columns ?? samples.count }), scale));
+interface Writer {
+  /** By how much pixels are enlarged when --scale does not say. */
+  scale(image: readonly [number, number, number]): number;
+  /** How many images are drawn, those on the way back too. */
+  images(flags: InterpolateFlags): number;
+  write(samples: Samples, scale: number, flags: InterpolateFlags): Promise<Uint8Array>;
 }
 
-async function animation(samples: Samples, { scale, fps, back }: InterpolateFlags): Promise<Uint8Array> {
-  const fitting = Math.max(1, Math.round(ANIMATION_PIXELS / Math.max(...samples.shape.slice(1))));
-  const there = Array.from({ length: samples.count }, (_, i) =>
-    enlarge(imagePicture(samples, i), scale ?? fitting),
-  );
-  const frames = back ? [...there, ...there.slice(1, -1).reverse()] : there;
-  return encodeGif(frames, { delayMs: 1000 / fps });
-}
+const strip: Writer = {
+  scale: () => 1,
+  images: ({ steps }) => steps,
+  async write(samples, scale, { columns = samples.count }) {
+    return encodePng(enlarge(imageGrid(samples, { columns }), scale));
+  },
+};
+
+const animation: Writer = {
+  scale: ([, height, width]) => Math.max(1, Math.round(ANIMATION_PIXELS / Math.max(height, width))),
+  images: ({ steps, back }) => (back ? 2 * steps - 2 : steps),
+  async write(samples, scale, { fps, back }) {
+    const there = Array.from({ length: samples.count }, (_, i) => enlarge(imagePicture(samples, i), scale));
+    const frames = back ? [...there, ...there.slice(1, -1).reverse()] : there;
+    return encodeGif(frames, { delayMs: 1000 / fps });
+  },
+};
 
 /** What the ending of --out asks for. */
 const WRITERS: Readonly<Record<string, Writer>> = { '.png': strip, '.gif': animation };
 
 async function interpolate(path: string, flags: InterpolateFlags): Promise<void> {
-  const { from, to, seed, steps, mode, out, scale = 1 } = flags;
-  const write = byEnding(out, WRITERS);
+  const { from, to, seed, steps, mode, out } = flags;
+  const writer = byEnding(out, WRITERS);
   await drawPicture(path, flags, async (generator) => {
-    checkPixels(steps, generator, scale);
-    return write(await generator.interpolate({ from, to, steps, mode, seed }), flags);
+    const scale = flags.scale ?? writer.scale(generator.description.image);
+    checkPixels(writer.images(flags), generator, scale);
+    return writer.write(await generator.interpolate({ from, to, steps, mode, seed }), scale, flags);
   });
   process.stdout.write(`${steps} images from sample ${from} to sample ${to} of seed ${seed}: ${out}\n`);
 }

@@ -53,6 +53,8 @@ export const DRAW_ATTRIBUTES = [
 /** Images of one element: more would be of no use on a screen. */
 const MAX_COUNT = 10_000;
 const MAX_SLIDERS = 64;
+/** The next seed is one too. */
+export const MAX_SEED = Number.MAX_SAFE_INTEGER - 1;
 
 function refuse(name: string, text: string, expected: string): never {
   throw new UserError(`attribute ${name}="${text}" is not possible: expected ${expected}`);
@@ -70,7 +72,10 @@ function integer(element: Element, name: string, min: number, max: number): numb
 function numbers(element: Element, name: string, count: number, expected: string): number[] | undefined {
   const text = element.getAttribute(name);
   if (text === null) return undefined;
-  const values = text.split(/[\s,x]+/).map(Number);
+  const values = text
+    .trim()
+    .split(/\s*,\s*|\s+/)
+    .map((part) => (part === '' ? Number.NaN : Number(part)));
   return values.length === count && values.every(Number.isFinite) ? values : refuse(name, text, expected);
 }
 
@@ -88,7 +93,7 @@ export function drawSettings(element: Element): DrawSettings {
   const modes = Object.keys(INTERPOLATIONS) as Interpolation[];
   return {
     count: integer(element, 'count', 1, MAX_COUNT) ?? 25,
-    seed: integer(element, 'seed', 0, Number.MAX_SAFE_INTEGER) ?? 1,
+    seed: integer(element, 'seed', 0, MAX_SEED) ?? 1,
     start: integer(element, 'start', 0, 2 ** 50) ?? 0,
     columns: integer(element, 'columns', 1, MAX_COUNT),
     sliders: integer(element, 'sliders', 0, MAX_SLIDERS) ?? 0,

@@ -12,7 +12,7 @@
  */
 
 import { type Generator as AnyGenerator, Generator, InvalidModelError } from '../infer/web.js';
-import { DRAW_ATTRIBUTES, drawSettings, SOURCE_ATTRIBUTES, sourceSettings } from './attributes.js';
+import { DRAW_ATTRIBUTES, drawSettings, MAX_SEED, SOURCE_ATTRIBUTES, sourceSettings } from './attributes.js';
 import { type Controls, createControls } from './controls.js';
 import { drawSamples } from './draw.js';
 import { STYLE } from './style.js';
@@ -124,9 +124,9 @@ export class GanSampler extends HTMLElement {
   }
 
   private letGo(): void {
-    const generator = this.loaded;
+    // At once: a run that is under way fails, and nobody waits for it any more.
+    void this.loaded?.release();
     this.loaded = undefined;
-    if (generator !== undefined) this.drawn = this.drawn.then(() => generator.release()).catch(() => {});
   }
 
   private tell(type: string, detail: object): void {
@@ -195,7 +195,7 @@ export class GanSampler extends HTMLElement {
       if (this.controls === undefined) {
         this.controls = createControls(settings, generator.description.latentSize, {
           onMove: () => this.schedule('draw'),
-          onNext: () => this.setAttribute('seed', String(drawSettings(this).seed + 1)),
+          onNext: () => this.setAttribute('seed', String((drawSettings(this).seed + 1) % (MAX_SEED + 1))),
         });
         controls.replaceChildren(...this.controls.elements);
       }

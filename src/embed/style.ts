@@ -5,7 +5,7 @@ export const STYLE = `
 :host([hidden]) { display: none; }
 canvas { display: block; width: 100%; height: auto; image-rendering: pixelated; background: var(--gan-sampler-background, #000); }
 [part='controls'] { display: grid; gap: 0.5rem; margin-top: 0.5rem; }
-[part='controls']:empty, p:empty { display: none; }
+[part='controls']:empty, p:empty, canvas[hidden] { display: none; }
 label { display: grid; grid-template-columns: 9em 1fr 3em; gap: 0.5rem; align-items: center; }
 label output { text-align: end; font-variant-numeric: tabular-nums; }
 input[type='range'] { width: 100%; min-width: 0; min-height: 24px; accent-color: currentColor; }

@@ -72,7 +72,11 @@ export class LoadedGenerator<Image> {
   ) {
     const { batch, image } = description;
     this.pixels = image.reduce((a, b) => a * b, 1);
-    this.batches = verifiedBatches((z) => model.run(z), this.latents({ count: batch }), batch);
+    this.batches = verifiedBatches(
+      (z) => model.run(z),
+      () => this.latents({ count: batch }),
+      batch,
+    );
   }
 
   /** Where the model runs, and why there. */
@@ -138,8 +142,14 @@ export class LoadedGenerator<Image> {
    * const strip = await generator.interpolate({ from: 0, to: 7, steps: 9, mode: 'spherical', seed: 1 });
    */
   async interpolate({ from, to, steps, mode, seed = 0 }: InterpolateRequest): Promise<Samples<Image>> {
-    const end = (of: Float32Array | number): Float32Array =>
-      typeof of === 'number' ? this.latents({ count: 1, seed, start: of }) : of;
+    const { latentSize } = this.description;
+    const end = (of: Float32Array | number): Float32Array => {
+      if (typeof of === 'number') return this.latents({ count: 1, seed, start: of });
+      if (of.length === latentSize) return of;
+      throw new RangeError(
+        `a latent has ${of.length} components: expected ${latentSize}, the model's latent size`,
+      );
+    };
     const latents = interpolateLatents(end(from), end(to), steps, mode);
     return this.fromLatents(latents);
   }

@@ -48,23 +48,35 @@ async function hasGpu(): Promise<boolean> {
   return ((await gpu?.requestAdapter().catch(() => null)) ?? null) !== null;
 }
 
-async function importBuild(device: WebSampleDevice, { ort, threads }: WebModelOptions): Promise<WebOrt> {
+/** Imports a build and lets it fetch and start its WASM, which a model that is none is enough for. */
+async function startBuild(device: WebSampleDevice, { ort, threads }: WebModelOptions): Promise<WebOrt> {
   const { file, installed } = BUILDS[device];
+  let build: WebOrt;
   try {
     const found = await (ort === undefined
       ? installed()
       : import(/* @vite-ignore */ new URL(file, ort).href));
-    const build = found as WebOrt;
-    build.env.logLevel = 'fatal';
-    if (threads !== undefined) build.env.wasm.numThreads = threads;
-    return build;
+    build = found as WebOrt;
   } catch (error) {
     throw failureOf(device, WEB_SAMPLE_DEVICES[device], failure(error), 'loading');
   }
+  build.env.logLevel = 'fatal';
+  if (threads !== undefined) build.env.wasm.numThreads = threads;
+  try {
+    await build.InferenceSession.create(new Uint8Array(1), {
+      executionProviders: ['wasm'],
+      logSeverityLevel: 4,
+    });
+  } catch (error) {
+    if (NOT_STARTED.test(failure(error).message)) {
+      throw failureOf(device, WEB_SAMPLE_DEVICES[device], failure(error), 'loading');
+    }
+  }
+  return build;
 }
 
 /** How ONNX Runtime says that it could not even begin. */
-const NOT_STARTED = /no available backend|failed to (?:load|fetch)|initializ|CompileError/i;
+const NOT_STARTED = /no available backend/i;
 
 /**
  * An error of ONNX Runtime: with WASM there is nothing that can be missing once it has started, so that the model is to
@@ -72,7 +84,7 @@ const NOT_STARTED = /no available backend|failed to (?:load|fetch)|initializ|Com
  */
 function problem(device: WebSampleDevice, error: unknown, when: 'loading' | 'running'): Error {
   const found = failure(error);
-  if (device === 'wasm' && !outOfMemory(found) && !NOT_STARTED.test(found.message)) {
+  if (device === 'wasm' && !outOfMemory(found)) {
     const what = when === 'loading' ? 'refuses it' : 'cannot run it';
     return new InvalidModelError(`ONNX Runtime ${what} (${reasonOf(found)})`);
   }
@@ -85,6 +97,7 @@ async function open(
   { input, output, latentShape, latentSize }: GeneratorPorts,
   device: WebSampleDevice,
   reason: string,
+  onAlive: () => void,
 ): Promise<WebModel> {
   let session: InferenceSession;
   try {
@@ -112,31 +125,48 @@ async function open(
       }
       if (!(found.data instanceof Float32Array)) throw new InvalidModelError('its output is not float32');
       shape = found.dims;
+      onAlive();
       return found.data;
     },
     release: () => session.release(),
   };
 }
 
-/** Both devices of one build, so that ONNX Runtime is downloaded once. */
+/** Both devices of one build, so that ONNX Runtime is downloaded once; WASM where there is no GPU, or no build for it. */
 async function openFastest(
   bytes: Uint8Array,
   ports: GeneratorPorts,
   options: WebModelOptions,
-  latents: Float32Array,
+  trial: Float32Array,
+  onAlive: () => void,
 ): Promise<WebModel> {
-  if (!(await hasGpu())) {
-    return open(await importBuild('wasm', options), bytes, ports, 'wasm', 'the browser offers no GPU');
+  let reason = 'the browser offers no GPU';
+  if (await hasGpu()) {
+    try {
+      const ort = await startBuild('webgpu', options);
+      onAlive();
+      const opener: DeviceOpener<WebSampleDevice, WebModel> = (device) =>
+        open(ort, bytes, ports, device, '', onAlive);
+      return await fastestModel(
+        opener,
+        { processor: 'wasm', gpus: ['webgpu'] },
+        { latents: trial, count: ports.batch },
+      );
+    } catch (error) {
+      if (!(error instanceof DeviceError)) throw error;
+      reason = `webgpu ${error.problem}`;
+    }
   }
-  const ort = await importBuild('webgpu', options);
-  const opener: DeviceOpener<WebSampleDevice, WebModel> = (device) => open(ort, bytes, ports, device, '');
-  return fastestModel(opener, { processor: 'wasm', gpus: ['webgpu'] }, { latents, count: ports.batch });
+  const ort = await startBuild('wasm', options);
+  onAlive();
+  return open(ort, bytes, ports, 'wasm', reason, onAlive);
 }
 
 /**
- * Loads a model, and runs it once: its `outputShape` is that of a batch.
+ * Loads a model, and runs it: its `outputShape` is that of a batch.
  *
  * @param trial latents of a batch, float32 [batch, latent]
+ * @param onAlive called whenever something is done: ONNX Runtime has started, the model has run once
  * @throws InvalidModelError when ONNX Runtime refuses it; DeviceError when the device cannot be used
  */
 export async function loadWebModel(
@@ -144,15 +174,20 @@ export async function loadWebModel(
   ports: GeneratorPorts,
   options: WebModelOptions,
   trial: Float32Array,
+  onAlive: () => void,
 ): Promise<WebModel> {
   const { device } = options;
-  if (device === 'webgpu' && !(await hasGpu())) {
-    throw new DeviceError(device, 'is not offered by this browser', WEB_SAMPLE_DEVICES[device].needs);
+  let model: WebModel;
+  if (device === 'auto') {
+    model = await openFastest(bytes, ports, options, trial, onAlive);
+  } else {
+    if (device === 'webgpu' && !(await hasGpu())) {
+      throw new DeviceError(device, 'is not offered by this browser', WEB_SAMPLE_DEVICES[device].needs);
+    }
+    const ort = await startBuild(device, options);
+    onAlive();
+    model = await open(ort, bytes, ports, device, ASKED_FOR, onAlive);
   }
-  const model =
-    device === 'auto'
-      ? await openFastest(bytes, ports, options, trial)
-      : await open(await importBuild(device, options), bytes, ports, device, ASKED_FOR);
-  await model.run(trial);
+  if (model.outputShape().length === 0) await model.run(trial);
   return model;
 }

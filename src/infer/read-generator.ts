@@ -52,8 +52,11 @@ export interface GeneratorDescription extends GeneratorPorts {
 /** Samples per run of the model; part of what makes sample k reproducible on a machine. */
 export const TILE = 64;
 
-/** Components beyond which no latent can be meant: drawing a tile of them takes a second. */
+/** Components beyond which no latent can be meant. */
 const MAX_LATENT = 2 ** 18;
+
+/** Components of all latents of a batch beyond which none can be meant: drawing them takes a second. */
+const MAX_BATCH_LATENTS = 2 ** 24;
 
 function dimensions(value: ValueInfoProto): (number | string | undefined)[] {
   const dims = value.type?.tensor_type?.shape?.dim ?? [];
@@ -217,6 +220,12 @@ export function readGenerator(bytes: Uint8Array, options: GeneratorOptions = {})
   const metadata = modelMetadata(model);
   const { layout, range, distribution } = conventions(options, metadata);
   const batch = fixed ?? TILE;
+  if (batch * latentShape[0]! > MAX_BATCH_LATENTS) {
+    throw new InvalidModelError(
+      `not a usable generator: batches of ${batch} latents of ${latentShape[0]} components, expected at most ` +
+        `${MAX_BATCH_LATENTS} components in all`,
+    );
+  }
   const ports: GeneratorPorts = {
     input: input.name!,
     output: output.name!,

@@ -9,6 +9,8 @@ export type WorkerRequest =
   | { kind: 'run'; latents: Float32Array };
 
 export type WorkerAnswer =
+  /** Something is done, though not yet what was asked for: the limit of time begins anew. */
+  | { kind: 'alive' }
   | { kind: 'loaded'; placement: Placement; shape: readonly number[] }
   | { kind: 'images'; images: Float32Array }
   | { kind: 'invalid'; message: string }

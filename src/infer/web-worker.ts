@@ -22,7 +22,7 @@ async function answer(request: WorkerRequest): Promise<WorkerAnswer> {
   if (request.kind === 'run') return { kind: 'images', images: await model!.run(request.latents) };
   const { bytes, ports, options, trial } = request;
   device = options.device;
-  model = await loadWebModel(bytes, ports, options, trial);
+  model = await loadWebModel(bytes, ports, options, trial, () => scope.postMessage({ kind: 'alive' }, []));
   device = model.placement.device;
   return { kind: 'loaded', placement: model.placement, shape: model.outputShape() };
 }
@@ -36,12 +36,18 @@ function problem(error: unknown): WorkerAnswer {
   return { kind: 'failed', device, problem: `failed (${reason})`, remedy: 'load the page again' };
 }
 
+async function serve(request: WorkerRequest): Promise<void> {
+  const found = await answer(request).catch(problem);
+  try {
+    scope.postMessage(found, found.kind === 'images' ? [found.images.buffer as ArrayBuffer] : []);
+  } catch (error) {
+    scope.postMessage(problem(error), []);
+  }
+}
+
 /** The requests so far, one after the other. */
 let done: Promise<void> = Promise.resolve();
 
 scope.addEventListener('message', ({ data }) => {
-  done = done.then(async () => {
-    const found = await answer(data).catch(problem);
-    scope.postMessage(found, found.kind === 'images' ? [found.images.buffer as ArrayBuffer] : []);
-  });
+  done = done.then(() => serve(data));
 });

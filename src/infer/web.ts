@@ -73,7 +73,7 @@ async function load(
   const device = chosenDevice(options);
   const bytes = await readSource(source, options);
   const { ports, describe } = readGenerator(bytes, options);
-  const ort = options.ort === undefined ? undefined : new URL(options.ort, document.baseURI).href;
+  const ort = options.ort === undefined ? undefined : `${new URL(options.ort, document.baseURI).href}/`;
   const settings = {
     device,
     ...(options.threads === undefined ? {} : { threads: options.threads }),

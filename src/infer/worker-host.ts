@@ -15,7 +15,9 @@ interface Waiting {
 
 /** What a page decides about a worker. */
 export interface WorkerOptions {
-  /** Milliseconds that loading a model, or one run of it, may take; 60,000 by default. */
+  /**
+   * Milliseconds that one run of the model may take, or opening it once ONNX Runtime itself is loaded; 60,000 by default.
+   */
   limitMs?: number;
   /** Ends the loading early, with the signal's reason. */
   signal?: AbortSignal;
@@ -29,26 +31,45 @@ function asError(answer: WorkerAnswer): Error | undefined {
   return undefined;
 }
 
+const REMEDY = 'the worker’s script and ONNX Runtime’s files must lie beside the page’s script';
+
+function startWorker(device: string): Worker {
+  try {
+    return new Worker(new URL('./web-worker.js', import.meta.url), { type: 'module' });
+  } catch (error) {
+    throw new DeviceError(device, `cannot be used (no worker: ${(error as Error).message})`, REMEDY);
+  }
+}
+
 class WorkerHost {
-  private readonly worker = new Worker(new URL('./web-worker.js', import.meta.url), { type: 'module' });
+  private readonly worker: Worker;
   /** Requests without an answer, in order. */
   private readonly waiting: Waiting[] = [];
   private timer: ReturnType<typeof setTimeout> | undefined;
   private end: Error | undefined;
+  /** Whether ONNX Runtime is loaded: how long its download takes says nothing of the model. */
+  private started = false;
+  /** Whether the model was given up because it took too long. */
+  tookTooLong = false;
 
   constructor(
     private readonly device: string,
     private readonly limitMs: number,
   ) {
+    this.worker = startWorker(device);
     this.worker.addEventListener('message', ({ data }: MessageEvent<WorkerAnswer>) => this.take(data));
     this.worker.addEventListener('error', (event) => {
       const reason = event.message || 'its script cannot be loaded';
-      const remedy = 'the worker’s script and ONNX Runtime’s files must lie beside the page’s script';
-      this.stop(new DeviceError(this.device, `cannot be used (its worker failed: ${reason})`, remedy));
+      this.stop(new DeviceError(this.device, `cannot be used (its worker failed: ${reason})`, REMEDY));
     });
   }
 
   private take(answer: WorkerAnswer): void {
+    this.started = true;
+    if (answer.kind === 'alive') {
+      this.watch();
+      return;
+    }
     const { resolve, reject } = this.waiting.shift()!;
     const error = asError(answer);
     if (error === undefined) resolve(answer);
@@ -59,8 +80,9 @@ class WorkerHost {
   /** A model that takes longer than the limit is given up. */
   private watch(): void {
     clearTimeout(this.timer);
-    if (this.waiting.length === 0) return;
+    if (this.waiting.length === 0 || !this.started) return;
     this.timer = setTimeout(() => {
+      this.tookTooLong = true;
       this.stop(new InvalidModelError(`it took longer than ${this.limitMs / 1000} s and was stopped`));
     }, this.limitMs);
   }
@@ -71,9 +93,9 @@ class WorkerHost {
         reject(this.end);
         return;
       }
+      this.worker.postMessage(request);
       this.waiting.push({ resolve, reject });
       if (this.waiting.length === 1) this.watch();
-      this.worker.postMessage(request);
     });
   }
 
@@ -85,11 +107,16 @@ class WorkerHost {
   }
 }
 
+/** A model in a worker, and the shape of its output for a batch. */
+export interface WorkerModel {
+  model: LoadedModel;
+  shape: readonly number[];
+}
+
 /**
  * Loads a model in a worker of its own, which `release()` ends.
  *
  * @param bytes the model
- * @returns the model, and the shape of its output for a batch
  * @throws InvalidModelError when ONNX Runtime refuses it or it takes too long; DeviceError when the device cannot be
  *   used; the signal's reason when that ended it
  */
@@ -98,7 +125,7 @@ export async function loadInWorker(
   ports: GeneratorPorts,
   options: WebModelOptions,
   { limitMs = LIMIT_MS, signal }: WorkerOptions = {},
-): Promise<{ model: LoadedModel; shape: readonly number[] }> {
+): Promise<WorkerModel> {
   signal?.throwIfAborted();
   const host = new WorkerHost(options.device, limitMs);
   const abort = (): void => host.stop(signal!.reason as Error);
@@ -121,8 +148,15 @@ export async function loadInWorker(
     return { model, shape };
   } catch (error) {
     host.stop(error as Error);
-    throw error;
+    // A GPU can hang where the processor would not.
+    if (!host.tookTooLong || options.device !== 'auto') throw error;
   } finally {
     signal?.removeEventListener('abort', abort);
   }
+  return loadInWorker(
+    bytes,
+    ports,
+    { ...options, device: 'wasm' },
+    { limitMs, ...(signal ? { signal } : {}) },
+  );
 }

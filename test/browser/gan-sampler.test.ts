@@ -89,6 +89,13 @@ function endless(): Uint8Array {
   );
 }
 
+/** A batch that nobody can draw. */
+function absurdBatch(): Uint8Array {
+  const decoded = decodeModel(readFileSync(MODEL));
+  decoded.graph!.input![0]!.type!.tensor_type!.shape!.dim![0] = { dim_value: 5_000_000 };
+  return encodeModel(decoded);
+}
+
 /** Weights in a file beside it. */
 function external(): Uint8Array {
   const decoded = decodeModel(readFileSync(MODEL));
@@ -153,6 +160,24 @@ async function setAttributes(page: Page, attributes: Record<string, string | nul
   }, attributes);
 }
 
+/** A GPU that two cores play. */
+const SOFTWARE_GPU = [
+  '--enable-unsafe-webgpu',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+];
+
+/** Where the model runs, and why there. */
+function placement(page: Page): Promise<{ device: string; reason: string }> {
+  return page.evaluate(() => {
+    const element = document.querySelector('gan-sampler') as unknown as {
+      generator: { placement: { device: string; reason: string } };
+    };
+    const { device, reason } = element.generator.placement;
+    return { device, reason };
+  });
+}
+
 /** What Node draws. */
 async function expectedGrid(seed: number): Promise<number[]> {
   const generator = await Generator.load(MODEL);
@@ -180,6 +205,7 @@ describe.runIf(chromiumPath !== undefined)('<gan-sampler> in a page', () => {
     writeFileSync(join(folder, 'two.onnx'), twoOutputs());
     writeFileSync(join(folder, 'absurd.onnx'), absurd);
     writeFileSync(join(folder, 'endless.onnx'), endless());
+    writeFileSync(join(folder, 'batch.onnx'), absurdBatch());
     writeFileSync(join(folder, 'external.onnx'), external());
     writeFileSync(join(folder, 'huge.onnx'), '');
     truncateSync(join(folder, 'huge.onnx'), 600 * 2 ** 20);
@@ -224,10 +250,13 @@ describe.runIf(chromiumPath !== undefined)('<gan-sampler> in a page', () => {
   });
 
   it.each([
-    ['phone', 360, 640],
-    ['desktop', 1280, 800],
-  ])('has nothing for axe to find, on a %s', async (_, width, height) => {
+    ['on a phone', 360, 640, {}],
+    ['on a desktop', 1280, 800, {}],
+    ['when it says what is wrong', 1280, 800, { src: 'missing.onnx' }],
+  ])('has nothing for axe to find, %s', async (_, width, height, attributes) => {
     const page = await open('', { width, height });
+    await settled(page);
+    await setAttributes(page, attributes as Record<string, string>);
     await settled(page);
     // Not as a script of the page, whose policy would refuse it.
     await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
@@ -285,6 +314,8 @@ describe.runIf(chromiumPath !== undefined)('<gan-sampler> in a page', () => {
       { src: 'absurd.onnx' },
       /absurd\.onnx is no generator .*: ONNX Runtime cannot run it \(Tensor shape is too large\)/,
     ],
+    [{ src: 'batch.onnx' }, /batch\.onnx is no generator .* batches of 5000000 latents of 64 components/],
+    [{ range: '0 ' }, /attribute range="0 " is not possible: expected two numbers, black and white/],
     [{ src: 'external.onnx' }, /external\.onnx is no generator .* keeps its data in another file/],
     [
       { src: 'endless.onnx', timeout: '1' },
@@ -320,22 +351,49 @@ describe.runIf(chromiumPath !== undefined)('<gan-sampler> in a page', () => {
   });
 
   it('draws the same on a GPU', async () => {
-    const args = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--enable-features=Vulkan'];
-    const gpu = await chromium.launch({ executablePath: chromiumPath!, args: ['--no-sandbox', ...args] });
+    const gpu = await chromium.launch({
+      executablePath: chromiumPath!,
+      args: ['--no-sandbox', ...SOFTWARE_GPU],
+    });
     const page = await gpu.newPage();
     await page.goto(new URL('smallest.html', server.url).href);
     await settled(page);
     await setAttributes(page, { device: 'webgpu' });
     expect((await settled(page)).error).toBe('');
-    const device = await page.evaluate(() => {
-      const element = document.querySelector('gan-sampler') as HTMLElement & {
-        generator: { placement: { device: string } };
-      };
-      return element.generator.placement.device;
-    });
-    expect(device).toBe('webgpu');
+    expect((await placement(page)).device).toBe('webgpu');
     expect(furthest((await pixels(page)).red, await expectedGrid(1))).toBeLessThanOrEqual(1);
     await gpu.close();
+  });
+
+  it('shows no picture of a generator that is gone', async () => {
+    const page = await open('smallest.html');
+    await settled(page);
+    const visible = (): Promise<boolean> => page.locator('gan-sampler canvas').isVisible();
+    expect(await visible()).toBe(true);
+    await setAttributes(page, { src: 'missing.onnx' });
+    await settled(page);
+    expect(await visible()).toBe(false);
+    await page.close();
+  });
+
+  it('does without the files of WebGPU when it may choose', async () => {
+    const wasmOnly = join(temporary, 'wasm');
+    await ganOnnx(['embed', MODEL, '--out', wasmOnly, '--device', 'wasm']);
+    copyFileSync('examples/embed/index.html', join(wasmOnly, 'index.html'));
+    const plain = await serveFolder(wasmOnly);
+    const gpu = await chromium.launch({
+      executablePath: chromiumPath!,
+      args: ['--no-sandbox', ...SOFTWARE_GPU],
+    });
+    const page = await gpu.newPage();
+    await page.goto(plain.url);
+    expect((await settled(page)).error).toBe('');
+    expect(await placement(page)).toMatchObject({
+      device: 'wasm',
+      reason: expect.stringMatching(/^webgpu cannot be used \(Failed to fetch dynamically imported module/),
+    });
+    await gpu.close();
+    await plain.close();
   });
 
   it('lets its model go when it is taken out of the page', async () => {

@@ -11,7 +11,7 @@ function model(differs: (size: number, row: number) => boolean) {
     sizes.push(z.length);
     return z.map((value, row) => value * (differs(z.length, row) ? 2 + 2 ** -20 : 2));
   };
-  return { batches: verifiedBatches(run, trial, TILE), sizes };
+  return { batches: verifiedBatches(run, () => trial, TILE), sizes };
 }
 
 describe('the batch for a few samples', () => {
@@ -28,6 +28,18 @@ describe('the batch for a few samples', () => {
   it('sees a difference in a single row', async () => {
     const { batches } = model((size, row) => size === 4 && row === 3);
     expect(await batches.sizeFor(4)).toBe(TILE);
+  });
+
+  it('is looked for again after a failure', async () => {
+    let fails = true;
+    const run = async (z: Float32Array): Promise<Float32Array> => {
+      if (fails) throw new Error('not now');
+      return z;
+    };
+    const batches = verifiedBatches(run, () => trial, TILE);
+    await expect(batches.sizeFor(1)).rejects.toThrow('not now');
+    fails = false;
+    expect(await batches.sizeFor(1)).toBe(1);
   });
 
   it('is looked for once', async () => {

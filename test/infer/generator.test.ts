@@ -75,6 +75,13 @@ describe('a generator', () => {
     await generator.release();
   });
 
+  it('refuses a way from a latent of another size', async () => {
+    const generator = await Generator.load(bytes);
+    const half = { from: new Float32Array(2), to: new Float32Array(2), steps: 5 };
+    await expect(generator.interpolate(half)).rejects.toThrow('a latent has 2 components: expected 5');
+    await generator.release();
+  });
+
   it('gives every image, and all of them, as PNG', async () => {
     const generator = await Generator.load(bytes);
     const samples = await generator.sample({ count: 3, seed: 5 });
