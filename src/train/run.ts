@@ -6,9 +6,10 @@ import { encodePng, imageGrid } from '../infer/index.js';
 import type { GeneratorMeasure } from './best-generator.js';
 import { type RunConfig, type RunLength, validateConfig } from './config.js';
 import type { Dataset, DatasetDescription } from './data/dataset.js';
+import { firstImages } from './data/first-images.js';
 import { datasetEntry, openDataset } from './data/index.js';
 import type { DeviceName } from './devices.js';
-import { chooseEngine, type EngineName } from './engines.js';
+import { chooseEngine, type EngineName, requireObjective } from './engines.js';
 import { checkMemory } from './memory.js';
 import { requireSameConfig, requireSameData } from './resume.js';
 import { type BestScore, holdsMoments, type RunCheckpoint } from './run-checkpoint.js';
@@ -88,6 +89,7 @@ const DEFAULT_KEEP = 2;
 export async function train(options: RunOptions): Promise<RunResult> {
   const { config, out, signal, version, resume, engine = 'session', on = {} } = options;
   validateConfig(config);
+  requireObjective(engine, config.lossSwitchStep);
   checkPlace(options);
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const device = options.device === undefined ? {} : { device: options.device };
@@ -160,7 +162,7 @@ async function openData({ config, dataDir, signal, on = {} }: RunOptions): Promi
     ...(signal === undefined ? {} : { signal }),
   });
   checkMemory(config, dataset.description.count);
-  return dataset;
+  return config.trainImages === undefined ? dataset : firstImages(dataset, config.trainImages);
 }
 
 function openDirectory({ out, force = false, resume }: RunOptions): RunDirectory {
