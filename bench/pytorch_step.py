@@ -1,15 +1,18 @@
-"""Times one training step of PyTorch-GAN's gan.py in PyTorch on the CPU: the peer of this project's own step.
+"""Times one training step in PyTorch on the CPU, the peer of this project's own: gan.py of PyTorch-GAN, or the joint
+training of the 2014 paper's MNIST networks.
 
 Run from the repository root, in an environment with numpy and torch:
 
-    python bench/pytorch_step.py --batch-size 64 --threads 2 --steps 200 --warmup 20 [--fused] [--json]
+    python bench/pytorch_step.py --preset pytorch-gan --threads 2 --steps 200 --warmup 20 [--fused] [--json]
 
 prints the median and the 10th and 90th percentile of a step, as one JSON line with --json. With --serve it stays
 alive after the warm-up, so that a Node bench can take turns with it: it prints a JSON line {"ready": true, ...},
 answers each line "run N" on stdin with {"ms": [N times]}, and ends at "quit" or at the end of stdin.
 
-A step is what gan.py's inner loop does with a batch: labels, latents drawn by numpy, both zero_grads, both backward
-passes, both optimizer steps, and the two losses read for the progress line. Loading data and printing are left out.
+A step of pytorch-gan is what gan.py's inner loop does with a batch: labels, latents drawn by numpy, both zero_grads, both
+backward passes, both optimizer steps, and the two losses read for the progress line. A step of goodfellow-mnist does the
+same for the settings of the paper's authors: D(G(z)) is computed once, with dropout, for both objectives. Loading data and
+printing are left out.
 """
 
 import argparse
@@ -69,7 +72,66 @@ class Discriminator(nn.Module):
         return self.model(images.view(images.size(0), -1))
 
 
-def make_step(batch_size, fused):
+class Maxout(nn.Module):
+    """[N, n_in] -> [N, 240]: the largest of five linear maps."""
+
+    def __init__(self, n_in):
+        super().__init__()
+        self.linear = nn.Linear(n_in, 5 * 240)
+
+    def forward(self, x):
+        return self.linear(x).view(-1, 5, 240).amax(1)
+
+
+def initialise(net, half_width):
+    for name, parameter in net.named_parameters():
+        nn.init.zeros_(parameter) if name.endswith("bias") else nn.init.uniform_(parameter, -half_width, half_width)
+    return net
+
+
+def make_goodfellow_step(batch_size, fused):
+    """The same for goodfellow-mnist; gradients are taken per network, so that neither loss computes the other's."""
+    g = nn.Sequential(
+        nn.Linear(LATENT, 1200), nn.ReLU(), nn.Linear(1200, 1200), nn.ReLU(), nn.Linear(1200, PIXELS), nn.Sigmoid()
+    )
+    d = nn.Sequential(
+        nn.Dropout(0.2), Maxout(PIXELS), nn.Dropout(0.5), Maxout(240), nn.Dropout(0.5), nn.Linear(240, 1)
+    )
+    networks = initialise(g, 0.05), initialise(d, 0.005)
+    bce = nn.BCEWithLogitsLoss()
+    options = {"lr": 0.1, "momentum": 0.5, **({"fused": True} if fused else {})}
+    optimizers = [torch.optim.SGD(net.parameters(), **options) for net in networks]
+    data = torch.rand(max(DATASET, batch_size), PIXELS)
+    valid, fake = torch.ones(batch_size, 1), torch.zeros(batch_size, 1)
+    cursor = updates = 0
+
+    def step():
+        nonlocal cursor, updates
+        if cursor + batch_size > len(data):
+            cursor = 0
+        real = data[cursor : cursor + batch_size]
+        cursor += batch_size
+
+        z = (torch.rand(batch_size, LATENT) * 2 - 1) * 3**0.5
+        on_samples, on_data = d(g(z)), d(real)
+        g_loss = bce(on_samples, valid)
+        d_loss = (bce(on_data, valid) + bce(on_samples, fake)) / 2
+        slopes = (
+            torch.autograd.grad(g_loss, list(g.parameters()), retain_graph=True),
+            torch.autograd.grad(d_loss, list(d.parameters())),
+        )
+        for net, optimizer, of_net in zip(networks, optimizers, slopes, strict=True):
+            for parameter, slope in zip(net.parameters(), of_net, strict=True):
+                parameter.grad = slope
+            optimizer.param_groups[0]["lr"] = max(0.1 / 1.000004**updates, 1e-6)
+            optimizer.step()
+        updates += 1
+        return d_loss.item(), g_loss.item()
+
+    return step
+
+
+def make_gan_step(batch_size, fused):
     """A function that trains on the next batch of a preloaded data set."""
     bce, g, d = nn.BCELoss(), Generator(), Discriminator()
     # Unless told otherwise PyTorch picks Adam's implementation, as in gan.py.
@@ -106,6 +168,9 @@ def make_step(batch_size, fused):
     return step
 
 
+PRESETS = {"pytorch-gan": (make_gan_step, 64), "goodfellow-mnist": (make_goodfellow_step, 100)}
+
+
 def run(step, count):
     """Milliseconds of each of `count` steps."""
     times = []
@@ -131,12 +196,13 @@ def serve(step):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Times gan.py's training step in PyTorch on the CPU.")
-    parser.add_argument("--batch-size", type=int, default=64)
+    parser = argparse.ArgumentParser(description="Times a GAN's training step in PyTorch on the CPU.")
+    parser.add_argument("--preset", choices=PRESETS, default="pytorch-gan")
+    parser.add_argument("--batch-size", type=int, help="default: the preset's")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--warmup", type=int, default=20)
-    parser.add_argument("--fused", action="store_true", help="fused Adam, instead of PyTorch's default")
+    parser.add_argument("--fused", action="store_true", help="fused optimizer, instead of PyTorch's default")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     parser.add_argument("--serve", action="store_true", help="stay alive and time steps on demand")
     args = parser.parse_args()
@@ -144,15 +210,18 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     np.random.seed(0)
-    step = make_step(args.batch_size, args.fused)
+    make_step, batch_size = PRESETS[args.preset]
+    batch_size = args.batch_size or batch_size
+    step = make_step(batch_size, args.fused)
     run(step, args.warmup)
 
     about = {
         "peer": "pytorch",
         "version": torch.__version__,
         "threads": torch.get_num_threads(),
-        "batch_size": args.batch_size,
-        "adam": "fused" if args.fused else "default",
+        "preset": args.preset,
+        "batch_size": batch_size,
+        "optimizer": "fused" if args.fused else "default",
     }
     if args.serve:
         print(json.dumps({"ready": True, **about}), flush=True)
@@ -163,7 +232,7 @@ def main():
         print(json.dumps({**about, "median_ms": median, "p10_ms": p10, "p90_ms": p90}))
     else:
         print(
-            f"pytorch {torch.__version__}, {args.threads} threads, batch {args.batch_size}, {about['adam']} Adam: "
+            f"pytorch {torch.__version__}, {args.threads} threads, {args.preset}, batch {batch_size}, {about['optimizer']} optimizer: "
             f"{median} ms a step (p10 {p10}, p90 {p90})"
         )
 

@@ -1,9 +1,10 @@
 /**
- * Times gan.py's training step of this project and, where Python with PyTorch is present, of gan.py in PyTorch on the
- * CPU, in short alternating rounds. The last line is the ratio: the median over rounds of our time by PyTorch's in the
+ * Times a preset's training step (gan.py's by default) of this project and, where Python with PyTorch is present, of the
+ * same in PyTorch on the CPU, in short alternating rounds. The last line is the ratio: the median over rounds of our time by PyTorch's in the
  * same round, so that a machine whose speed drifts slows both sides alike.
  *
- *   npm run bench -- [--batch-size 64] [--threads 2] [--rounds 30] [--steps 20]
+ *   npm run bench -- [--preset goodfellow-mnist] [--batch-size 64] [--threads 2] [--rounds 30] [--steps 20]
+ *     [--steps-per-call 16]
  *
  * PYTHON names the interpreter (default: python3). PyTorch runs with 1 and with --threads threads, and the setting that
  * is harder to beat counts.
@@ -11,47 +12,62 @@
 
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { createSessionEngine, createTrainer, DEFAULT_CONFIG, openDataset } from '../dist/train/index.js';
+import { chooseEngine } from '../dist/train/engines.js';
+import { createTrainer, DEFAULT_CONFIG, openDataset } from '../dist/train/index.js';
+import { PRESETS } from '../dist/train/presets.js';
 import { alternate, pairedRatio, startPython, summary } from './rounds.mjs';
 
 const WARMUP = 30;
 
 const { values } = parseArgs({
   options: {
-    'batch-size': { type: 'string', default: '64' },
+    preset: { type: 'string', default: 'pytorch-gan' },
+    'batch-size': { type: 'string' },
+    'steps-per-call': { type: 'string', default: '1' },
     threads: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '30' },
     steps: { type: 'string', default: '20' },
   },
 });
-const [batchSize, threads, rounds, steps] = ['batch-size', 'threads', 'rounds', 'steps'].map((name) =>
+const [threads, rounds, steps, stepsPerCall] = ['threads', 'rounds', 'steps', 'steps-per-call'].map((name) =>
   Number(values[name]),
 );
+const { preset } = values;
+const settings = { ...DEFAULT_CONFIG, ...PRESETS[preset].settings };
+const batchSize = Number(values['batch-size'] ?? settings.batchSize);
+const config = { ...settings, dataset: 'digits', batchSize };
 
 /** This project: the whole of one step, drawing of batch and latents included. */
 async function startOurs() {
   const dataset = await openDataset('digits', { imageSize: 28, channels: 1 });
-  const trainer = await createTrainer({
-    config: { ...DEFAULT_CONFIG, batchSize },
-    dataset,
-    engine: (options) => createSessionEngine({ ...options, threads }),
-  });
+  const { create: engine, target } = chooseEngine('session', config.optimizer, { threads, stepsPerCall });
+  const trainer = await createTrainer({ config, dataset, engine, target });
   const run = async (count) => {
     const times = [];
-    for (let i = 0; i < count; i++) {
+    while (times.length < count) {
       const began = performance.now();
-      await trainer.step();
-      times.push(performance.now() - began);
+      const reports = await trainer.steps(stepsPerCall);
+      times.push(...reports.map(() => (performance.now() - began) / reports.length));
     }
     return times;
   };
   await run(WARMUP);
-  return { name: `gan-onnx, ${threads} threads`, run, stop: () => trainer.close() };
+  return { name: `gan-onnx, ${threads} threads, ${stepsPerCall} a call`, run, stop: () => trainer.close() };
 }
 
-/** gan.py in PyTorch, in a process of its own that runs steps when it is told to. */
+/** The same in PyTorch, in a process of its own that runs steps when it is told to. */
 async function startPyTorch(python, count) {
-  const flags = ['--batch-size', batchSize, '--threads', count, '--warmup', WARMUP, '--serve'];
+  const flags = [
+    '--preset',
+    preset,
+    '--batch-size',
+    batchSize,
+    '--threads',
+    count,
+    '--warmup',
+    WARMUP,
+    '--serve',
+  ];
   const peer = await startPython(python, 'pytorch_step.py', flags);
   return {
     name: `PyTorch ${peer.about.version ?? ''}, ${count} thread${count === 1 ? '' : 's'}`,
@@ -68,7 +84,7 @@ if (hasPyTorch) for (const count of new Set([1, threads])) peers.push(await star
 
 const sides = await alternate([ours, ...peers], { rounds, repeat: steps });
 console.log(
-  `gan.py's step, batch ${batchSize}: ms per step over ${rounds} alternating rounds of ${steps} steps`,
+  `${preset}'s step, batch ${batchSize}: ms per step over ${rounds} alternating rounds of ${steps} steps`,
 );
 for (const { name, times } of sides) {
   const { median, low, high } = summary(times);

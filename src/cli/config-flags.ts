@@ -37,6 +37,8 @@ export interface ConfigFlags {
   k?: number;
   optimizer?: OptimizerKind;
   loss?: GeneratorLoss;
+  lossSwitchStep?: number;
+  trainImages?: number;
   network?: RunConfig['gan'];
 }
 
@@ -139,6 +141,8 @@ export function runConfig(flags: ConfigFlags, stored?: RunConfig): RunConfig {
       seed: flags.seed,
       k: flags.k,
       loss: flags.loss,
+      lossSwitchStep: flags.lossSwitchStep,
+      trainImages: flags.trainImages,
       schedule: flags.schedule,
     }),
     optimizer: optimizerSpec(flags, base.optimizer),
@@ -147,6 +151,6 @@ export function runConfig(flags: ConfigFlags, stored?: RunConfig): RunConfig {
 
 export function printPresets(): void {
   for (const [name, { description }] of Object.entries(PRESETS)) {
-    process.stdout.write(`${name.padEnd(16)}${description}\n`);
+    process.stdout.write(`${name.padEnd(20)}${description}\n`);
   }
 }

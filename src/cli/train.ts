@@ -49,6 +49,7 @@ function options(): Option[] {
     datasetOption(),
     new Option('--data-dir <folder>', "folder of the dataset's files, or of images"),
     new Option('--skip-broken', 'go on without the image files that are broken'),
+    integerOption('--train-images <n>', 'train on the first n images (default: all)', positive),
     new Option('--out <folder>', 'where to write the run (default: runs/<dataset>-<date>)'),
     new Option('--force', 'replace an earlier run in --out'),
     new Option('--resume <run>', 'go on with the run in this folder, with its settings').conflicts([
@@ -70,6 +71,11 @@ function options(): Option[] {
       min: 1,
       max: MAX_K,
     }),
+    integerOption(
+      '--loss-switch-step <n>',
+      'after so many steps G goes on with the other objective than --loss (default: never)',
+      positive,
+    ),
     integerOption('--sample-interval <steps>', 'steps between two pictures (default: 400)', positive),
     integerOption('--checkpoint-interval <steps>', 'steps between two checkpoints (default: 1000)', positive),
     integerOption('--keep <n>', 'checkpoints to keep (default: 2)', positive),

@@ -1,5 +1,6 @@
 /** The table of network pairs. A new one is an entry here and touches nothing else. */
 
+import { goodfellowMnist } from './goodfellow.js';
 import type { Layer } from './layers.js';
 import type { GanSpec } from './networks.js';
 
@@ -90,6 +91,7 @@ function mlp({ image, latentSize }: GanSize): GanSpec {
 export const GANS = {
   'pytorch-gan': pytorchGan,
   mlp,
+  'goodfellow-mnist': goodfellowMnist,
 } satisfies Record<string, (size: GanSize) => GanSpec>;
 
 export type GanName = keyof typeof GANS;

@@ -91,7 +91,7 @@ export const GRADIENTS: Partial<Record<OpType, Rule>> = {
   // d log(1 + e^x) = s(x) dx
   Softplus: elementwise((_, x) => x.sigmoid()),
   // the sign of y, not of x: so x needs no second reader, and runtimes may fuse the operator into the one before it
-  Relu: elementwise(({ y }) => y.greater(0).where(y.graph.scalar(1, y.dtype), 0)),
+  Relu: elementwise(({ y }) => y.greater(0).cast(y.dtype)),
   LeakyRelu: elementwise(({ attributes, y }, x) => {
     const { float: alpha } = attributes.alpha as { float: number };
     return (alpha > 0 ? y : x).greater(0).where(x.graph.scalar(1, x.dtype), alpha);

@@ -47,11 +47,11 @@ export class HostInputs {
     this.asksForBatch = true;
     const [low, high] = this.gan.range;
     const bytes = this.graph.input(HOST_INPUTS.real, 'uint8', ['N', ...this.gan.image]);
-    return bytes
+    const scaled = bytes
       .reshape(['N', this.pixels])
       .cast('float32')
-      .mul((high - low) / 255)
-      .add(low);
+      .mul((high - low) / 255);
+    return low === 0 ? scaled : scaled.add(low);
   }
 
   /** Generated images: input float32 [N, C, H, W] in [-1, 1]; delivered like real ones. */

@@ -66,6 +66,7 @@ export {
   nextName,
   type StateSpec,
   type StateTensor,
+  startsFromMeanImage,
   stepName,
 } from './state.js';
 export {

@@ -3,14 +3,24 @@
 import type { Value } from './value.js';
 
 /** How a parameter starts. */
-export type Initialiser = { kind: 'uniform'; halfWidth: number } | { kind: 'constant'; value: number };
+export type Initialiser =
+  | { kind: 'uniform'; halfWidth: number }
+  | { kind: 'constant'; value: number }
+  /**
+   * log(m / (1 - m)) of the training images' mean m in [0, 1], kept `clip` away from both ends: a sigmoid over it begins with
+   * the mean image.
+   */
+  | { kind: 'logitOfMeanImage'; clip: number };
 
 export type Layer =
   /** y = x W^T + b, W [units, in]; initialised as torch.nn.Linear unless told otherwise. */
   | { kind: 'linear'; units: number; weight?: Initialiser; bias?: Initialiser }
   /** Batch normalisation over axis 0 with a learned scale and shift; running variance unbiased, as in PyTorch. */
   | { kind: 'batchNorm'; eps: number; momentum: number }
-  /** `units` maxima over `pieces` linear maps each (Goodfellow et al., "Maxout networks", 2013). */
+  /**
+   * `units` maxima over `pieces` linear maps each (Goodfellow et al., "Maxout networks", 2013); piece p of unit u is row
+   * p * units + u of the weight [pieces * units, in].
+   */
   | { kind: 'maxout'; units: number; pieces: number; weight?: Initialiser; bias?: Initialiser }
   /** Keeps each input with probability `keep` and divides it by `keep`; its masks are fed. Off in inference. */
   | { kind: 'dropout'; keep: number }
@@ -115,7 +125,7 @@ export const LAYERS: { readonly [K in LayerKind]: LayerType<LayerOf<K>> } = {
     parameters: (layer, inputs) => linearParameters(layer, layer.units * layer.pieces, inputs),
     outputs: ({ units }) => units,
     apply: ({ units, pieces }, x, context) =>
-      linear(x, context).reshape([x.shape[0]!, units, pieces]).reduceMax([2]),
+      linear(x, context).reshape([x.shape[0]!, pieces, units]).reduceMax([1]),
   },
   dropout: activation(({ keep }, x, context) =>
     context.mode === 'inference'

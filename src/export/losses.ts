@@ -15,6 +15,27 @@ export const GENERATOR_LOSSES = {
 
 export type GeneratorLoss = keyof typeof GENERATOR_LOSSES;
 
+/** What G goes on with when a run changes its objective. */
+const OTHER_LOSS = { nonsaturating: 'minimax', minimax: 'nonsaturating' } as const satisfies Record<
+  GeneratorLoss,
+  GeneratorLoss
+>;
+
+/**
+ * What the generator minimises at a step: `first`, and the other one of the two from step `switchStep` on.
+ *
+ * @param logits D's logits [N, 1] of G's samples
+ * @param step updates of G done before this one, a scalar of the logits' type
+ */
+export function generatorLoss(
+  first: GeneratorLoss,
+  logits: Value,
+  { switchStep, step }: { switchStep: number; step: Value },
+): Value {
+  const [before, after] = [first, OTHER_LOSS[first]].map((name) => GENERATOR_LOSSES[name](logits));
+  return step.less(switchStep).where(before!, after!);
+}
+
 /**
  * What the discriminator minimises: binary cross-entropy, the mean of real and generated (-V(D, G) / 2 in the
  * paper's terms).

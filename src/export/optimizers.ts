@@ -89,9 +89,10 @@ const OPTIMIZERS: { [K in OptimizerKind]: Optimizer<SpecOf<K>> } = {
     at({ learningRate, momentum }, _, scheduleStep) {
       const keep = scheduleValue(momentum, scheduleStep);
       return {
-        gradientScale: scheduleValue(learningRate, scheduleStep),
+        gradientScale: scheduleValue(learningRate, scheduleStep).neg(),
         update(parameter, scaled, [velocity], zero) {
-          const next = velocity!.mul(zero === undefined ? keep : keep.add(zero)).sub(scaled);
+          const kept = velocity!.mul(zero === undefined ? keep : keep.add(zero));
+          const next = scaled.plusInProduct(kept);
           return { parameter: parameter.add(next), slots: [next] };
         },
       };

@@ -70,11 +70,20 @@ export function ganState(gan: GanSpec, optimizer: OptimizerKind): StateSpec[] {
   return [...networkState(gan.generator, optimizer), ...networkState(gan.discriminator, optimizer)];
 }
 
+/** What a parameter's first value may depend on. */
+interface InitialDraw {
+  seed: number;
+  /** Number of the parameter. */
+  index: number;
+  /** Mean of the training images, in [0, 1]; [C * H * W] numbers. */
+  meanImage?: ArrayLike<number>;
+}
+
 const INITIALISERS: {
   [K in Initialiser['kind']]: (
     initial: Extract<Initialiser, { kind: K }>,
     count: number,
-    draw: { seed: number; index: number },
+    draw: InitialDraw,
   ) => Float32Array;
 } = {
   constant: ({ value }, count) => new Float32Array(count).fill(value),
@@ -82,14 +91,39 @@ const INITIALISERS: {
     const bits = randomUint32(seed, 'initialParameters', index, new Uint32Array(count));
     return Float32Array.from(bits, (word) => (2 * toUnitInterval(word) - 1) * halfWidth);
   },
+  logitOfMeanImage: ({ clip }, count, { meanImage }) => {
+    // Without data: as if their mean was half grey.
+    if (meanImage === undefined) return new Float32Array(count);
+    if (meanImage.length !== count) {
+      throw new RangeError(`initial state: a mean image of ${meanImage.length} pixels, expected ${count}`);
+    }
+    return Float32Array.from(meanImage, (mean) => {
+      const m = Math.min(Math.max(mean, clip), 1 - clip);
+      return Math.log(m / (1 - m));
+    });
+  },
 };
+
+/** Whether a parameter begins with something that only the training images tell. */
+export function startsFromMeanImage({ generator, discriminator }: GanSpec): boolean {
+  const parameters = [generator, discriminator].flatMap(networkParameters);
+  return parameters.some(({ initial }) => initial.kind === 'logitOfMeanImage');
+}
 
 /**
  * The state before the first update: parameters drawn as their layers ask, everything else zero.
  *
  * @param seed integer in [0, 2^53); parameter number i of the pair is the draw of (seed, i)
+ * @param meanImage mean of the training images in [0, 1], [C * H * W] numbers, for parameters that begin with it; without it
+ * they begin as for a mean of 1/2
+ * @throws RangeError when the mean image has another size
  */
-export function initialState(gan: GanSpec, optimizer: OptimizerKind, seed: number): GanState {
+export function initialState(
+  gan: GanSpec,
+  optimizer: OptimizerKind,
+  seed: number,
+  meanImage?: ArrayLike<number>,
+): GanState {
   const initial = new Map(
     [...networkParameters(gan.generator), ...networkParameters(gan.discriminator)].map((parameter, index) => [
       parameter.name,
@@ -103,8 +137,13 @@ export function initialState(gan: GanSpec, optimizer: OptimizerKind, seed: numbe
       if (known === undefined) {
         return [name, { shape, data: dtype === 'int32' ? new Int32Array(count) : new Float32Array(count) }];
       }
-      const draw = INITIALISERS[known.initial.kind] as (i: Initialiser, n: number, d: object) => Float32Array;
-      return [name, { shape, data: draw(known.initial, count, { seed, index: known.index }) }];
+      const draw = INITIALISERS[known.initial.kind] as (
+        initial: Initialiser,
+        count: number,
+        draw: InitialDraw,
+      ) => Float32Array;
+      const from = { seed, index: known.index, ...(meanImage === undefined ? {} : { meanImage }) };
+      return [name, { shape, data: draw(known.initial, count, from) }];
     }),
   );
 }

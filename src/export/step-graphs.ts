@@ -6,7 +6,7 @@
 import { gradients } from './gradients.js';
 import { Graph } from './graph.js';
 import { HostInputs, type NoiseSpec, toImages } from './host-inputs.js';
-import { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss } from './losses.js';
+import { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss, generatorLoss } from './losses.js';
 import type { GanSpec } from './networks.js';
 import {
   type OptimizerSpec,
@@ -61,6 +61,8 @@ export interface StepGraphOptions {
   gan: GanSpec;
   optimizer: OptimizerSpec;
   generatorLoss: GeneratorLoss;
+  /** Updates of G after which it goes on with the other objective; never by default. */
+  lossSwitchStep?: number;
   /** Version of this project, written into the files. */
   version?: string;
   /**
@@ -99,6 +101,14 @@ class StepBuilder {
     const specs = use === 'update' ? all : all.filter(({ role }) => role === 'parameter');
     this.reads.push(...specs);
     return new Map(specs.map(({ name, dtype, shape }) => [name, this.graph.input(name, dtype, shape)]));
+  }
+
+  /** What G minimises, from D's logits [N, 1] of its batch. */
+  generatorLoss(logits: Value, generator: ReadonlyMap<string, Value>): Value {
+    const { generatorLoss: first, lossSwitchStep: switchStep, updatesBefore } = this.options;
+    if (switchStep === undefined) return GENERATOR_LOSSES[first](logits);
+    const counted = generator.get(stepName('generator'))!.cast('float32');
+    return generatorLoss(first, logits, { switchStep, step: counted.add(updatesBefore?.generator ?? 0) });
   }
 
   /** Appends the optimiser's update of a network, from the loss to the outputs. */
@@ -241,7 +251,7 @@ function jointStep(options: StepGraphOptions): StepGraph {
   const fake = step.host.forward('generator', step.host.latents(), generator, '');
   const fakeLogits = step.host.forward('discriminator', fake.output, discriminator, 'fake.');
   const realLogits = step.host.forward('discriminator', step.host.real(), discriminator, 'real.');
-  const gLoss = GENERATOR_LOSSES[options.generatorLoss](fakeLogits.output);
+  const gLoss = step.generatorLoss(fakeLogits.output, generator);
   const dLoss = discriminatorLoss(realLogits.output, fakeLogits.output);
   step.update('generator', gLoss, generator, fake.updates);
   step.update('discriminator', dLoss, discriminator, realLogits.updates);
@@ -276,7 +286,7 @@ function generatorStep(options: StepGraphOptions): StepGraph {
   const discriminator = step.state('discriminator', 'read');
   const fake = step.host.forward('generator', step.host.latents(), generator, '');
   const fakeLogits = step.host.forward('discriminator', fake.output, discriminator, 'fake.');
-  const gLoss = GENERATOR_LOSSES[options.generatorLoss](fakeLogits.output);
+  const gLoss = step.generatorLoss(fakeLogits.output, generator);
   step.update('generator', gLoss, generator, fake.updates);
   step.metric('g_loss', gLoss);
   step.generated(fake.output);

@@ -77,6 +77,13 @@ export class Value {
     return this.graph.node('Gemm', inputs, attributes)[0]!;
   }
 
+  /** This plus `other`, of the same shape; where this is a product of matrices, as its bias: a pass over both less. */
+  plusInProduct(other: Value): Value {
+    const { op, inputs, attributes } = this.producer ?? {};
+    if (op !== 'Gemm' || inputs!.length !== 2 || !sameShape(this.shape, other.shape)) return this.add(other);
+    return this.graph.node('Gemm', [...inputs!, other], attributes)[0]!;
+  }
+
   private reduce(op: OpType, axes: readonly number[] | undefined, keepdims: boolean): Value {
     const all = normaliseAxes(op, axes ?? this.shape.map((_, i) => i), this.shape.length);
     if (all.length === 0) return this;

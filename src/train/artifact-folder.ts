@@ -72,6 +72,11 @@ export function artifactFiles(
       `a run with --optimizer ${optimizer.kind} has no artifacts: the training API has Adam, and no SGD with momentum`,
     );
   }
+  if (config.lossSwitchStep !== undefined) {
+    throw new UserError(
+      'a run with --loss-switch-step has no artifacts: the training API does not know the step',
+    );
+  }
   const gan = configGan(config);
   // Moments that are not known begin at zero, and with them the count of steps that corrects Adam's bias.
   const state = startingState(gan, config, checkpoint.state);

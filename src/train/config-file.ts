@@ -11,7 +11,12 @@ const MAY_CHANGE: readonly (keyof RunConfig)[] = [
   'checkpointInterval',
 ];
 
-const SETTINGS = [...Object.keys(DEFAULT_CONFIG), 'maxSteps'] as (keyof RunConfig)[];
+const SETTINGS = [
+  ...Object.keys(DEFAULT_CONFIG),
+  'maxSteps',
+  'trainImages',
+  'lossSwitchStep',
+] as (keyof RunConfig)[];
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -27,6 +32,7 @@ const SCHEDULES: Readonly<Record<string, object>> = {
   constant: { value: 0 },
   exponential: { initial: 0, factor: 0, minimum: 0 },
   linear: { from: 0, to: 0, steps: 0 },
+  linearByEpoch: { from: 0, to: 0, epochs: 0, epochSteps: 0 },
 };
 
 const OPTIMIZERS: Readonly<Record<string, { numbers: object; schedules: readonly string[] }>> = {

@@ -30,6 +30,10 @@ export interface RunConfig {
   optimizer: OptimizerSpec;
   /** What G minimises. */
   loss: GeneratorLoss;
+  /** Steps after which G goes on with the other objective. */
+  lossSwitchStep?: number;
+  /** Trains on the first so many images of the dataset; on all by default. */
+  trainImages?: number;
   batchSize: number;
   /** Passes over the data. */
   epochs: number;
@@ -105,6 +109,8 @@ const COUNTS = [
   'k',
 ] as const;
 
+const OPTIONAL_COUNTS = ['maxSteps', 'trainImages', 'lossSwitchStep'] as const;
+
 /**
  * Checks what can be checked before the data is there.
  *
@@ -112,7 +118,7 @@ const COUNTS = [
  */
 export function validateConfig(config: RunConfig): void {
   for (const name of COUNTS) requireCount(name, config[name]);
-  if (config.maxSteps !== undefined) requireCount('maxSteps', config.maxSteps);
+  for (const name of OPTIONAL_COUNTS) if (config[name] !== undefined) requireCount(name, config[name]);
   if (config.channels !== 1 && config.channels !== 3) {
     throw new UserError(`channels is ${config.channels}: expected 1 (greyscale) or 3 (RGB)`);
   }

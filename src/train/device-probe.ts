@@ -14,6 +14,7 @@ import { drawNoise } from './feed.js';
 import { hostFeeds, stateTensor } from './ort.js';
 import { ORT_NODE } from './ort-node.js';
 import { nodePlacement } from './placement.js';
+import { generatorObjective } from './trainer.js';
 import { UPDATE_SCHEDULES } from './update-schedules.js';
 
 /** What a trial found. */
@@ -99,8 +100,8 @@ export async function probeDevice({
     const { create, target } = chooseEngine(name, config.optimizer, { device, ...settings });
     const gan = configGan(config);
     const pixels = gan.image.reduce((a, b) => a * b, 1);
-    const { optimizer, loss: generatorLoss, schedule, k, seed } = config;
-    const options = { gan, optimizer, generatorLoss, target };
+    const { optimizer, schedule, k, seed } = config;
+    const options = { gan, optimizer, ...generatorObjective(config), target };
     const order = UPDATE_SCHEDULES[schedule](k);
     const graphs = [...new Set(order)].map((graph) => buildStepGraph(graph, options));
     const state = initialState(gan, optimizer.kind, seed);

@@ -1,6 +1,19 @@
 /** Named bundles of settings. A preset is named after its source; what it leaves out stays at the defaults. */
 
+import type { OptimizerSpec } from '../export/index.js';
 import { ADAM, type RunConfig } from './config.js';
+
+/**
+ * The optimiser of the 2014 paper's authors: the rate is divided by 1.000004 after each update, momentum grows from 0.5 to
+ * 0.7 within 250 epochs.
+ */
+function goodfellowSgd(learningRate: number, epochSteps: number): OptimizerSpec {
+  return {
+    kind: 'sgd',
+    learningRate: { kind: 'exponential', initial: learningRate, factor: 1 / 1.000004, minimum: 1e-6 },
+    momentum: { kind: 'linearByEpoch', from: 0.5, to: 0.7, epochs: 249, epochSteps },
+  };
+}
 
 export interface Preset {
   /** One line for a list of presets. */
@@ -23,5 +36,20 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   'pytorch-gan': {
     description: 'gan.py of PyTorch-GAN to the letter: MNIST, 200 epochs',
     settings: { gan: 'pytorch-gan', dataset: 'mnist' },
+  },
+  'goodfellow-mnist': {
+    description:
+      "the 2014 paper's MNIST result by its authors' own settings: maxout, dropout, SGD with momentum",
+    settings: {
+      gan: 'goodfellow-mnist',
+      dataset: 'mnist',
+      trainImages: 50_000,
+      batchSize: 100,
+      optimizer: goodfellowSgd(0.1, 50_000 / 100),
+      // The authors' code has no end of its own; 1000 epochs take hours.
+      epochs: 1000,
+      sampleInterval: 500,
+      checkpointInterval: 2500,
+    },
   },
 };

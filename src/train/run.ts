@@ -8,9 +8,10 @@ import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from './best-generator.js';
 import { type RunConfig, type RunLength, validateConfig } from './config.js';
 import type { DataProgress, Dataset, DatasetDescription } from './data/dataset.js';
+import { firstImages } from './data/first-images.js';
 import { datasetEntry, openDataset } from './data/index.js';
 import type { DeviceName } from './devices.js';
-import { type ChosenEngine, chooseEngine, type EngineName } from './engines.js';
+import { type ChosenEngine, chooseEngine, type EngineName, requireObjective } from './engines.js';
 import { checkMemory } from './memory.js';
 import { requireSameConfig, requireSameData } from './resume.js';
 import { type BestScore, holdsMoments, type RunCheckpoint } from './run-checkpoint.js';
@@ -96,6 +97,7 @@ const DEFAULT_KEEP = 2;
 export async function train(options: RunOptions): Promise<RunResult> {
   const { config, engine = 'session' } = options;
   validateConfig(config);
+  requireObjective(engine, config.lossSwitchStep);
   checkPlace(options);
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const device = options.device === undefined ? {} : { device: options.device };
@@ -179,7 +181,7 @@ async function openData(options: RunOptions): Promise<Dataset> {
   const { config, dataDir, dataWorkers, skipBroken, signal, on = {} } = options;
   const { count } = datasetEntry(config.dataset);
   checkMemory(config, Math.max(count, config.batchSize), count);
-  return openDataset(config.dataset, {
+  const dataset = await openDataset(config.dataset, {
     imageSize: config.imageSize,
     channels: config.channels,
     ...(dataDir === undefined ? {} : { dataDir }),
@@ -189,6 +191,13 @@ async function openData(options: RunOptions): Promise<Dataset> {
     ...(on.count === undefined ? {} : { onCount: on.count }),
     ...(signal === undefined ? {} : { signal }),
   });
+  if (config.trainImages === undefined) return dataset;
+  try {
+    return firstImages(dataset, config.trainImages);
+  } catch (error) {
+    dataset.close?.();
+    throw error;
+  }
 }
 
 function openDirectory({ out, force = false, resume }: RunOptions): RunDirectory {

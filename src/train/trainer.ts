@@ -11,6 +11,7 @@ import {
   type StepGraph,
   type StepGraphName,
   type StepGraphOptions,
+  startsFromMeanImage,
   stepName,
   withFreshMoments,
 } from '../export/index.js';
@@ -23,6 +24,7 @@ import {
   validateConfig,
 } from './config.js';
 import type { Dataset } from './data/dataset.js';
+import { meanImage } from './data/mean-image.js';
 import type { Engine, StepInputs, Wants } from './engine.js';
 import { batchReader, drawNoise } from './feed.js';
 import { UPDATE_SCHEDULES } from './update-schedules.js';
@@ -110,13 +112,13 @@ export async function createTrainer({
   validateBatches(config, count);
 
   const gan = configGan(config);
-  const { optimizer, loss: generatorLoss, batchSize, seed } = config;
+  const { optimizer, batchSize, seed } = config;
   const order = UPDATE_SCHEDULES[config.schedule](config.k);
-  const state = startingState(gan, config, start?.state);
+  const state = startingState(gan, config, start?.state, dataset);
   const options: StepGraphOptions = {
     gan,
     optimizer,
-    generatorLoss,
+    ...generatorObjective(config),
     updatesBefore: forgottenUpdates(config, start?.step ?? 0, state),
     ...(version === undefined ? {} : { version }),
     ...(target === undefined ? {} : { target }),
@@ -196,9 +198,28 @@ function bytesOf(inputs: readonly StepInputs[]): number {
   return arrays.reduce((sum, { byteLength }) => sum + byteLength, 0);
 }
 
-/** The state that training begins with: the given one, its optimisers begun anew where it has no moments. */
-export function startingState(gan: GanSpec, { optimizer, seed }: RunConfig, state?: GanState): GanState {
-  if (state === undefined) return initialState(gan, optimizer.kind, seed);
+/** What G minimises, as step graphs are told. */
+export function generatorObjective({
+  loss: generatorLoss,
+  lossSwitchStep,
+}: RunConfig): Pick<StepGraphOptions, 'generatorLoss' | 'lossSwitchStep'> {
+  return lossSwitchStep === undefined ? { generatorLoss } : { generatorLoss, lossSwitchStep };
+}
+
+/**
+ * The state that training begins with: the given one, its optimisers begun anew where it has no moments; else fresh
+ * networks, of which some begin from the mean of the training images.
+ */
+export function startingState(
+  gan: GanSpec,
+  { optimizer, seed }: RunConfig,
+  state?: GanState,
+  dataset?: Dataset,
+): GanState {
+  if (state === undefined) {
+    const mean = dataset !== undefined && startsFromMeanImage(gan) ? meanImage(dataset) : undefined;
+    return initialState(gan, optimizer.kind, seed, mean);
+  }
   return withFreshMoments(gan.discriminator, optimizer, withFreshMoments(gan.generator, optimizer, state));
 }
 

@@ -114,7 +114,7 @@ describe('batchNorm', () => {
 });
 
 describe('maxout', () => {
-  it('takes the largest of consecutive pieces of a linear map', async () => {
+  it('takes the largest of the linear maps of each unit, whose rows lie `units` apart', async () => {
     const [units, pieces] = [3, 2];
     const weight = fed([units * pieces, FEATURES], 8);
     const bias = fed([units * pieces], 9);
@@ -123,7 +123,7 @@ describe('maxout', () => {
     const expected = Array.from({ length: N * units }, (_, i) => {
       const [row, unit] = [Math.floor(i / units), i % units];
       const maps = Array.from({ length: pieces }, (_, piece) => {
-        const at = unit * pieces + piece;
+        const at = piece * units + unit;
         let sum = bias.data[at]!;
         for (let k = 0; k < FEATURES; k++)
           sum += x.data[row * FEATURES + k]! * weight.data[at * FEATURES + k]!;

@@ -192,6 +192,11 @@ describe('schedules', () => {
       (step) => 0.5 + 0.2 * Math.min(1, step / 1000),
     ],
     [
+      "by epochs, as momentum grows in the 2014 paper's code: first in the second epoch",
+      { kind: 'linearByEpoch', from: 0.5, to: 0.7, epochs: 249, epochSteps: 500 },
+      (step) => 0.5 + (0.2 * Math.min(249, Math.floor(step / 500))) / 249,
+    ],
+    [
       'linear downwards to zero',
       { kind: 'linear', from: 1, to: 0, steps: 500 },
       (step) => 1 - Math.min(1, step / 500),
@@ -205,7 +210,7 @@ describe('schedules', () => {
     const open = await openGraph(graph);
     for (const step of [0, 1, 2, 10, 499, 500, 999, 1000, 1001, 123_456, 5_000_000]) {
       const { value } = await open.run({ step: { shape: [], data: [step] } });
-      const scale = schedule.kind === 'linear' ? 1 : closedForm(step);
+      const scale = schedule.kind.startsWith('linear') ? 1 : closedForm(step);
       expect(Math.abs(value!.data[0]! - closedForm(step))).toBeLessThan(3e-6 * scale);
     }
     await open.close();

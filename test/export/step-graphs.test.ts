@@ -277,7 +277,7 @@ describe('the joint step', () => {
       const { results } = await run(gan, Array(60).fill('discriminator'), { optimizer, same: true });
       expect(results.at(-1)!.metrics.d_loss!).toBeLessThan(0.95 * results[0]!.metrics.d_loss!);
       const g = await run(gan, Array(60).fill('generator'), { optimizer, same: true });
-      expect(g.results.at(-1)!.metrics.g_loss!).toBeLessThan(0.95 * g.results[0]!.metrics.g_loss!);
+      expect(g.results.at(-1)!.metrics.g_loss!).toBeLessThan(0.97 * g.results[0]!.metrics.g_loss!);
     },
   );
 });

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_CONFIG, type RunConfig } from '../../src/train/config.js';
 import { configDifferences, configHash, parseConfig } from '../../src/train/config-file.js';
+import { PRESETS } from '../../src/train/presets.js';
 
-const config: RunConfig = { ...DEFAULT_CONFIG, maxSteps: 10 };
+const config: RunConfig = { ...DEFAULT_CONFIG, maxSteps: 10, trainImages: 500, lossSwitchStep: 7 };
 
 describe('the text of a configuration', () => {
   it('is read back as it was, without what is not a setting', () => {
@@ -21,6 +22,8 @@ describe('the text of a configuration', () => {
     ['a missing setting', JSON.stringify({ ...config, seed: undefined })],
     ['a setting of another type', JSON.stringify({ ...config, batchSize: '64' })],
     ['a value out of range', JSON.stringify({ ...config, batchSize: 0 })],
+    ['an optional value out of range', JSON.stringify({ ...config, trainImages: -1 })],
+    ['an optional value of another type', JSON.stringify({ ...config, lossSwitchStep: '7' })],
     ['a network that code could mistake for one', JSON.stringify({ ...config, gan: 'constructor' })],
     ['no optimiser', JSON.stringify({ ...config, optimizer: null })],
     ['an unknown optimiser', JSON.stringify({ ...config, optimizer: { kind: 'toString' } })],
@@ -42,6 +45,19 @@ describe('two configurations', () => {
     const longer = { ...config, epochs: 7, maxSteps: 90, sampleInterval: 3, checkpointInterval: 5 };
     expect(configDifferences(config, longer)).toEqual([]);
     expect(configHash(longer)).toBe(configHash(config));
+  });
+
+  it.each(['trainImages', 'lossSwitchStep'] as const)('that differ in %s are not the same run', (name) => {
+    const { [name]: _, ...without } = config;
+    expect(configDifferences(without, config)).toEqual([`${name} was not set and is now ${config[name]}`]);
+    expect(configHash(without)).not.toBe(configHash(config));
+  });
+
+  it('every preset is read back as it was', () => {
+    for (const { settings } of Object.values(PRESETS)) {
+      const preset = { ...DEFAULT_CONFIG, ...settings };
+      expect(parseConfig(JSON.stringify(preset))).toEqual(preset);
+    }
   });
 
   it('that differ are told apart by name and values', () => {

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import {
+  buildStepGraph,
+  type GanSpec,
+  type GanState,
+  type GeneratorLoss,
+  initialState,
+  type NoiseSpec,
+  networkParameters,
+  type OptimizerSpec,
+} from '../../src/export/index.js';
+import { createSessionEngine } from '../../src/train/session-engine.js';
+import { type ScheduleName, UPDATE_SCHEDULES } from '../../src/train/update-schedules.js';
+import { hash32, unit } from '../support/hash.js';
+import { readGolden, relativeError } from '../support/numbers.js';
+
+/** A straight transcription of the paper's training in PyTorch: test/golden/make_goodfellow.py. */
+const golden = readGolden<{
+  steps: number;
+  cases: Record<
+    string,
+    {
+      schedule: ScheduleName;
+      k: number;
+      loss: GeneratorLoss;
+      lossSwitchStep?: number;
+      dLosses: number[];
+      gLosses: number[];
+      parameters: number[][];
+    }
+  >;
+}>('goodfellow.json');
+
+const [BATCH, LATENT, SIDE] = [8, 5, 4];
+const PIXELS = SIDE * SIDE;
+const STREAMS = { latents: 20_000, pixels: 30_000, masks: 50_000 };
+
+const gan: GanSpec = {
+  name: 'small',
+  latent: { size: LATENT, distribution: { kind: 'uniform', halfWidth: Math.sqrt(3) } },
+  image: [1, SIDE, SIDE],
+  range: [0, 1],
+  generator: {
+    name: 'generator',
+    inputs: LATENT,
+    layers: [
+      { kind: 'linear', units: 12 },
+      { kind: 'relu' },
+      { kind: 'linear', units: PIXELS },
+      { kind: 'sigmoid' },
+    ],
+  },
+  discriminator: {
+    name: 'discriminator',
+    inputs: PIXELS,
+    layers: [
+      { kind: 'dropout', keep: 0.8 },
+      { kind: 'maxout', units: 6, pieces: 5 },
+      { kind: 'dropout', keep: 0.5 },
+      { kind: 'maxout', units: 6, pieces: 5 },
+      { kind: 'dropout', keep: 0.5 },
+      { kind: 'linear', units: 1 },
+    ],
+  },
+};
+
+const optimizer: OptimizerSpec = {
+  kind: 'sgd',
+  learningRate: { kind: 'exponential', initial: 0.1, factor: 1 / 1.01, minimum: 0.085 },
+  momentum: { kind: 'linearByEpoch', from: 0.5, to: 0.7, epochs: 3, epochSteps: 4 },
+};
+
+const parameters = [gan.generator, gan.discriminator].flatMap(networkParameters);
+
+function startingState(): GanState {
+  const state = initialState(gan, 'sgd', 0);
+  for (const [k, { name, shape }] of parameters.entries()) {
+    const halfWidth = shape.length > 1 ? 0.5 : 0.1;
+    const data = Float32Array.from(state.get(name)!.data, (_, i) => (2 * unit(i, k) - 1) * halfWidth);
+    state.set(name, { shape, data });
+  }
+  return state;
+}
+
+function noiseOf(spec: NoiseSpec, run: number): Float32Array | Uint8Array {
+  if (spec.kind === 'latents') {
+    const length = BATCH * spec.size;
+    return Float32Array.from({ length }, (_, i) => (2 * unit(i, STREAMS.latents + run) - 1) * Math.sqrt(3));
+  }
+  const [, pass, layer] = /^(fake|real)\.discriminator\.(\d)\.mask$/.exec(spec.name)!;
+  const stream = STREAMS.masks + 10 * run + (pass === 'real' ? 3 : 0) + Number(layer) / 2;
+  const length = BATCH * spec.features;
+  return Uint8Array.from({ length }, (_, i) => (unit(i, stream) < spec.keep ? 1 : 0));
+}
+
+const pixelsOf = (run: number): Uint8Array =>
+  Uint8Array.from({ length: BATCH * PIXELS }, (_, i) => hash32(i, STREAMS.pixels + run) >>> 24);
+
+describe('20 steps follow a transcription of the paper in PyTorch', () => {
+  it.each(Object.entries(golden.cases))('%s', async (_, expected) => {
+    const { schedule, k, loss: generatorLoss, lossSwitchStep } = expected;
+    const order = UPDATE_SCHEDULES[schedule](k);
+    const options = { gan, optimizer, generatorLoss, ...(lossSwitchStep ? { lossSwitchStep } : {}) };
+    const graphs = new Map([...new Set(order)].map((name) => [name, buildStepGraph(name, options)]));
+    const engine = await createSessionEngine({
+      graphs: [...graphs.values()],
+      state: startingState(),
+      image: gan.image,
+      threads: 1,
+    });
+    const losses = { d_loss: [] as number[], g_loss: [] as number[] };
+    let run = 0;
+    for (let step = 0; step < golden.steps; step++) {
+      const metrics: Record<string, number> = {};
+      for (const name of order) {
+        const { noise: specs, takesBatch } = graphs.get(name)!;
+        const noise = Object.fromEntries(specs.map((spec) => [spec.name, noiseOf(spec, run)]));
+        const real = takesBatch ? { real: pixelsOf(run) } : {};
+        Object.assign(metrics, (await engine.run(name, { batchSize: BATCH, noise, ...real })).metrics);
+        run++;
+      }
+      losses.d_loss.push(metrics.d_loss!);
+      losses.g_loss.push(metrics.g_loss!);
+    }
+    const state = await engine.readState();
+    await engine.close();
+    expect(relativeError(losses.d_loss, expected.dLosses)).toBeLessThan(1e-5);
+    expect(relativeError(losses.g_loss, expected.gLosses)).toBeLessThan(1e-5);
+    for (const [i, { name }] of parameters.entries()) {
+      expect(relativeError(state.get(name)!.data, expected.parameters[i]!), name).toBeLessThan(1e-4);
+    }
+  });
+});
