@@ -3,7 +3,7 @@
  * named tensors that flow through the step graphs (`name` in, `name.next` out).
  */
 
-import { randomUint32, toUnitInterval } from '../random/index.js';
+import { normalQuantile, randomUint32, toUnitInterval } from '../random/index.js';
 import type { Initialiser } from './layers.js';
 import { type GanSpec, type NetworkSpec, networkParameters } from './networks.js';
 import { type OptimizerKind, optimizerSlots } from './optimizers.js';
@@ -81,6 +81,10 @@ const INITIALISERS: {
   uniform: ({ halfWidth }, count, { seed, index }) => {
     const bits = randomUint32(seed, 'initialParameters', index, new Uint32Array(count));
     return Float32Array.from(bits, (word) => (2 * toUnitInterval(word) - 1) * halfWidth);
+  },
+  normal: ({ mean, deviation }, count, { seed, index }) => {
+    const bits = randomUint32(seed, 'initialParameters', index, new Uint32Array(count));
+    return Float32Array.from(bits, (word) => mean + deviation * normalQuantile(toUnitInterval(word)));
   },
 };
 

@@ -8,12 +8,7 @@ import type { Graph } from './graph.js';
 import type { Attributes, DType, OpType } from './ops.js';
 import { broadcastShapes, elementCount, formatShape, normaliseAxes, type Shape, sameShape } from './shape.js';
 import { upsampledConv } from './upsampled-conv.js';
-import {
-  type PoolOptions,
-  poolWindow,
-  type WindowOptions,
-  windowAttributes,
-} from './windows.js';
+import { type PoolOptions, poolWindow, type WindowOptions, windowAttributes } from './windows.js';
 
 export interface Node {
   readonly op: OpType;

@@ -35,9 +35,6 @@ export function windowOf({ kernel_shape, strides, pads }: Attributes): Window {
   return { kernel: kernel_shape, strides, pads } as unknown as Window;
 }
 
-/** The same padding on all sides. */
-export const padding = (size: number): readonly [number, number, number, number] => [size, size, size, size];
-
 /** Height and width of an image of rank 4, which must be known. */
 export function imageSize(op: string, shape: Shape): readonly [number, number] {
   const [, , height, width] = shape;
