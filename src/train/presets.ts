@@ -24,4 +24,8 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     description: 'gan.py of PyTorch-GAN to the letter: MNIST, 200 epochs',
     settings: { gan: 'pytorch-gan', dataset: 'mnist' },
   },
+  dcgan: {
+    description: 'dcgan.py of PyTorch-GAN to the letter: MNIST at 32 pixels, convolutions, 200 epochs',
+    settings: { gan: 'dcgan', dataset: 'mnist', imageSize: 32 },
+  },
 };
