@@ -10,7 +10,7 @@
 
 import { gradients } from './gradients.js';
 import { Graph } from './graph.js';
-import { HostInputs, type NoiseSpec, toImages } from './host-inputs.js';
+import { HostInputs, maskPrefixOfGenerator, type NoiseSpec, toImages } from './host-inputs.js';
 import { discriminatorLoss, GENERATOR_LOSSES } from './losses.js';
 import { forward, networkParameters } from './networks.js';
 import { buildOptimizerModel } from './optimizer-model.js';
@@ -123,7 +123,7 @@ function generatorModel(mode: 'training' | 'inference', options: StepGraphOption
       : forward(model.graph, gan.generator, z, { mode, parameters });
   const logits =
     mode === 'training'
-      ? model.host.forward('discriminator', fake.output, discriminator, 'fake.')
+      ? model.host.forward('discriminator', fake.output, discriminator, maskPrefixOfGenerator(gan))
       : forward(model.graph, gan.discriminator, fake.output, { mode, parameters: discriminator });
   const loss = GENERATOR_LOSSES[options.generatorLoss](logits.output);
   model.output('g_loss', loss);
@@ -138,17 +138,18 @@ function discriminatorModel(mode: 'training' | 'inference', options: StepGraphOp
   const model = new ModelBuilder('discriminator', mode === 'training' ? 'training' : 'eval', options);
   const images = { real: model.host.real(), fake: model.host.fake() };
   const parameters = model.parameters();
-  const pass = (which: 'real' | 'fake') =>
+  const pass = (which: 'real' | 'fake', state: ReadonlyMap<string, Value>) =>
     mode === 'training'
-      ? model.host.forward('discriminator', images[which], parameters, `${which}.`)
+      ? model.host.forward('discriminator', images[which], state, `${which}.`)
       : forward(model.graph, gan.discriminator, images[which], { mode, parameters });
-  const fake = pass('fake');
-  const real = pass('real');
+  // Both passes move D's running statistics, the real one first. The one in G's model cannot: D's state is not there.
+  const real = pass('real', parameters);
+  const fake = pass('fake', new Map([...parameters, ...real.updates]));
   const loss = discriminatorLoss(real.output, fake.output);
   model.output('d_loss', loss);
   model.output('d_real', real.output.sigmoid().mean());
   model.output('d_fake', fake.output.sigmoid().mean());
-  if (mode === 'training') model.accumulate(loss, parameters, real.updates);
+  if (mode === 'training') model.accumulate(loss, parameters, fake.updates);
   return model;
 }
 
@@ -160,7 +161,7 @@ const MODELS = {
 /**
  * Authors the training API's models of one network; the same options give the same bytes.
  *
- * G's training model takes `z`, D's masks named `fake.*` and `discriminator.parameters`, and delivers `g_loss` and
+ * G's training model takes `z`, D's masks named `fake.*` or `judged.*` and `discriminator.parameters`, and delivers `g_loss` and
  * `generated` float32 [N, C, H, W] in [-1, 1]. D's takes `real` uint8 [N, C, H, W], `fake` float32 [N, C, H, W] in
  * [-1, 1] and masks, and delivers `d_loss`, `d_real` and `d_fake`.
  *

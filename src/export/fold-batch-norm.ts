@@ -1,9 +1,9 @@
 /**
- * Batch normalisation by running statistics is a scale and a shift of each feature: behind a linear layer it is part of
- * that layer's weights. A generator without it has fewer passes over its features, and ONNX Runtime can join what is left.
+ * Batch normalisation by running statistics is a scale and a shift of each feature or channel: behind a linear layer or a
+ * convolution it is part of that layer's weights. A generator without it has fewer passes over its features, and ONNX Runtime can join what is left.
  */
 
-import type { Layer } from './layers.js';
+import type { Layer, LayerKind } from './layers.js';
 import type { NetworkSpec } from './networks.js';
 import type { StateTensor } from './state.js';
 
@@ -21,22 +21,33 @@ function layersOf(network: NetworkSpec, parameters: ReadonlyMap<string, StateTen
   });
 }
 
+/** Which output an element of a layer's weight belongs to, from its index and the shape of the weight; for layers that fold. */
+const OUTPUT_OF: Partial<Record<LayerKind, (index: number, shape: readonly number[]) => number>> = {
+  linear: (i, [, inputs]) => Math.floor(i / inputs!),
+  conv: (i, [, inputs, height, width]) => Math.floor(i / (inputs! * height! * width!)),
+  convTranspose: (i, [, outputs, height, width]) => Math.floor(i / (height! * width!)) % outputs!,
+};
+
 /** gamma (W x + b - mean) / sqrt(var + eps) + beta as one linear map; in double precision, rounded once. */
-function fold(linear: Map<string, StateTensor>, norm: Map<string, StateTensor>, eps: number) {
-  const [weight, bias] = [linear.get('weight')!, linear.get('bias')!];
+function fold({ layer, values }: LayerParameters, norm: Map<string, StateTensor>, eps: number) {
+  const [weight, bias] = [values.get('weight')!, values.get('bias')!];
   const of = (name: string): ArrayLike<number> => norm.get(name)!.data as Float32Array;
   const [gamma, beta, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map(of);
-  const units = bias.data.length;
-  const inputs = weight.data.length / units;
-  const weights = new Float32Array(weight.data.length);
-  const biases = new Float32Array(units);
-  for (let unit = 0; unit < units; unit++) {
-    const scale = gamma![unit]! / Math.sqrt(variance![unit]! + eps);
-    biases[unit] = ((bias.data[unit] as number) - mean![unit]!) * scale + beta![unit]!;
-    for (let i = unit * inputs; i < (unit + 1) * inputs; i++) {
-      weights[i] = (weight.data[i] as number) * scale;
-    }
-  }
+  // Behind a reshape, a channel has several outputs of a linear layer, or an untied bias several entries.
+  const channels = gamma!.length;
+  const outputs = layer.kind === 'linear' ? bias.data.length : channels;
+  const scales = Float64Array.from(
+    { length: channels },
+    (_, c) => gamma![c]! / Math.sqrt(variance![c]! + eps),
+  );
+  const weights = Float32Array.from(weight.data, (value, i) => {
+    const channel = Math.floor((OUTPUT_OF[layer.kind]!(i, weight.shape) * channels) / outputs);
+    return value * scales[channel]!;
+  });
+  const biases = Float32Array.from(bias.data, (value, i) => {
+    const c = Math.floor((i * channels) / bias.data.length);
+    return (value - mean![c]!) * scales[c]! + beta![c]!;
+  });
   return new Map<string, StateTensor>([
     ['weight', { ...weight, data: weights }],
     ['bias', { ...bias, data: biases }],
@@ -44,7 +55,7 @@ function fold(linear: Map<string, StateTensor>, norm: Map<string, StateTensor>, 
 }
 
 /**
- * The network in inference with every batch normalisation that follows a linear layer folded into it.
+ * The network in inference with every batch normalisation that follows a linear layer or a convolution folded into it.
  *
  * @param parameters parameters and running statistics by full name, float32; all of them must be there
  * @returns a network of fewer layers, and its parameters by its own names
@@ -55,9 +66,9 @@ export function foldBatchNorm(
 ): { network: NetworkSpec; parameters: Map<string, StateTensor> } {
   const folded: LayerParameters[] = [];
   for (const { layer, values } of layersOf(network, parameters)) {
-    const before = folded.at(-1);
-    if (layer.kind === 'batchNorm' && before?.layer.kind === 'linear') {
-      before.values = fold(before.values, values, layer.eps);
+    const before = folded.findLast((other) => other.layer.kind !== 'reshape');
+    if (layer.kind === 'batchNorm' && before !== undefined && OUTPUT_OF[before.layer.kind] !== undefined) {
+      before.values = fold(before, values, layer.eps);
     } else {
       folded.push({ layer, values });
     }

@@ -1,7 +1,7 @@
 /** The table of network pairs. A new one is an entry here and touches nothing else. */
 
 import { goodfellowMnist } from './goodfellow.js';
-import type { Layer } from './layers.js';
+import type { Initialiser, Layer } from './layers.js';
 import type { GanSpec } from './networks.js';
 
 /** What a network pair is sized by. */
@@ -88,8 +88,71 @@ function mlp({ image, latentSize }: GanSize): GanSpec {
   };
 }
 
+const normal = (mean: number): Initialiser => ({ kind: 'normal', mean, deviation: 0.02 });
+
+/** A convolution 3 x 3 as dcgan.py initialises it; its bias is PyTorch's. */
+function conv3(channels: number, stride = 1): Layer {
+  return { kind: 'conv', channels, kernel: 3, stride, padding: 1, weight: normal(0) };
+}
+
+function norm2d(eps: number): Layer {
+  return { kind: 'batchNorm', eps, momentum: 0.1, weight: normal(1) };
+}
+
+/**
+ * dcgan.py of PyTorch-GAN, to the letter: eps is 0.8 in all normalisations but G's first, and D normalises after its
+ * dropout. D is called three times a step, on G's images for G's loss, on real ones and on G's again, each time with
+ * statistics and dropout masks of that call. Its default is 32 pixels; at sizes that are no multiple of 16, such as 28, it fails,
+ * because it reckons D's last image one pixel too small, and here D's last layer takes what really comes out (2 x 2 of 28).
+ */
+function dcgan({ image, latentSize }: GanSize): GanSpec {
+  const [channels, height, width] = image;
+  if (height % 4 !== 0 || width % 4 !== 0) {
+    throw new RangeError(`dcgan makes images of a multiple of 4 pixels, not ${height} x ${width}`);
+  }
+  const start = [128, height / 4, width / 4] as const;
+  const pixels = channels * height * width;
+  const normalised = (units: number): Layer[] => [conv3(units), norm2d(0.8), leakyRelu];
+  const halved = (units: number): Layer[] => [conv3(units, 2), leakyRelu, { kind: 'dropout2d', keep: 0.75 }];
+  return {
+    name: 'dcgan',
+    latent: { size: latentSize, distribution: { kind: 'normal' } },
+    image,
+    range: [-1, 1],
+    generator: {
+      name: 'generator',
+      inputs: latentSize,
+      layers: [
+        { kind: 'linear', units: start[0] * start[1] * start[2] },
+        { kind: 'reshape', shape: start },
+        norm2d(1e-5),
+        { kind: 'upsample', factor: 2 },
+        ...normalised(128),
+        { kind: 'upsample', factor: 2 },
+        ...normalised(64),
+        conv3(channels),
+        { kind: 'tanh' },
+        { kind: 'flatten' },
+      ],
+    },
+    discriminator: {
+      name: 'discriminator',
+      inputs: pixels,
+      layers: [
+        { kind: 'reshape', shape: image },
+        ...halved(16),
+        ...[32, 64, 128].flatMap((units): Layer[] => [...halved(units), norm2d(0.8)]),
+        { kind: 'flatten' },
+        { kind: 'linear', units: 1 },
+      ],
+    },
+    passForEachLoss: true,
+  };
+}
+
 export const GANS = {
   'pytorch-gan': pytorchGan,
+  dcgan,
   mlp,
   'goodfellow-mnist': goodfellowMnist,
 } satisfies Record<string, (size: GanSize) => GanSpec>;

@@ -3,9 +3,13 @@
  * builder methods as any graph, so a gradient can be differentiated again.
  */
 
-import { type Attributes, constantIntegers, type OpType } from './ops.js';
+import { convInputGradient, convWeightGradient } from './convolution-gradients.js';
+import { maxPoolGradient } from './max-pool-gradient.js';
+import { constantIntegers } from './op-checks.js';
+import type { Attributes, OpType } from './ops.js';
 import { formatShape, normaliseAxes, sameShape } from './shape.js';
 import type { Value } from './value.js';
+import { windowOf } from './windows.js';
 
 /** What a rule sees of its node; `dy` is the gradient of the node's first output (of each, for Split). */
 interface Tape {
@@ -229,6 +233,35 @@ export const GRADIENTS: Partial<Record<OpType, Rule>> = {
     () => dy.gather(indices!.reshape(indices!.shape.slice(0, -1))),
   ],
   Expand: ({ inputs: [x], dy }) => [() => dy.sumTo(x!.shape), undefined],
+  // y[o] = sum_c w[o, c] * x[c] + b[o], * being a sliding product
+  Conv: ({ inputs: [x, weight], dy, attributes }) => {
+    const window = windowOf(attributes);
+    return [
+      () => convInputGradient(dy, weight!, x!.shape, window),
+      () => convWeightGradient(x!, dy, window),
+      () => dy.sum([0, 2, 3]),
+    ];
+  },
+  // the transpose of Conv as a linear map: x and dy change roles
+  ConvTranspose: ({ inputs: [x, weight], dy, attributes }) => {
+    const window = windowOf(attributes);
+    return [
+      () => dy.conv(weight!, window),
+      () => convWeightGradient(dy, x!, window),
+      () => dy.sum([0, 2, 3]),
+    ];
+  },
+  MaxPool: ({ inputs: [x], y, dy, attributes }) => [() => maxPoolGradient(x!, y, dy, windowOf(attributes))],
+  // windows of averages do not overlap: each element of one gets an equal share
+  AveragePool: ({ dy, attributes }) => {
+    const [size] = windowOf(attributes).kernel;
+    return [() => dy.upsample(size).mul(1 / size ** 2)];
+  },
+  // nearest neighbours: the sum of the copies
+  Resize: ({ inputs: [x], dy }) => {
+    const factor = (dy.shape[2] as number) / (x!.shape[2] as number);
+    return [() => dy.averagePool(factor).mul(factor ** 2), undefined, undefined];
+  },
   // A cast to or from integers is a step function: nothing flows back
   Cast: ({ inputs: [x], y, dy }) => [isFloat(x!) && isFloat(y) ? () => dy.cast(x!.dtype) : undefined],
 };

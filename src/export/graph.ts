@@ -78,6 +78,19 @@ export class Graph {
     return this.sharedConstant('int64', [numbers.length], numbers);
   }
 
+  /** A constant that a name describes wholly, such as a table of indices: made when it is first asked for. */
+  table(name: string, dtype: DType, shape: readonly number[], make: () => TypedArray): Value {
+    return this.values.get(name) ?? this.constant(name, dtype, shape, make());
+  }
+
+  /** The second and third input of Resize: no region of interest, and a factor for each axis. */
+  scales(factors: readonly number[]): [region: Value, factors: Value] {
+    return [
+      this.table('no region', 'float32', [0], () => new Float32Array()),
+      this.sharedConstant('float32', [factors.length], factors),
+    ];
+  }
+
   /** `operand` as a value: numbers become constants of `dtype`. */
   lift(operand: Operand, dtype: DType): Value {
     if (typeof operand === 'number') return this.scalar(operand, dtype);

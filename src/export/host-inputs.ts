@@ -17,6 +17,14 @@ export type NoiseSpec =
 /** Names of the inputs that are not masks. */
 export const HOST_INPUTS = { latents: 'z', real: 'real', fake: 'fake' } as const;
 
+/** Prefixes of the mask inputs of D's passes: on real images, on G's for D's loss, and on G's for a pass of G's loss alone. */
+export const MASK_PREFIXES = { real: 'real.', fake: 'fake.', judged: 'judged.' } as const;
+
+/** The prefix of D's pass in G's loss, which D's loss shares unless each has a pass of its own. */
+export function maskPrefixOfGenerator({ passForEachLoss }: GanSpec): string {
+  return passForEachLoss ? MASK_PREFIXES.judged : MASK_PREFIXES.fake;
+}
+
 export class HostInputs {
   private readonly masks = new Map<string, { spec: MaskSpec; value: Value }>();
   private readonly latentSpecs: NoiseSpec[] = [];

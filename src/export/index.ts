@@ -27,7 +27,7 @@ export {
 export { gradients, vectorJacobian } from './gradients.js';
 export { Graph } from './graph.js';
 export { HOST_INPUTS, type NoiseSpec } from './host-inputs.js';
-export type { Initialiser, Layer, LayerKind, ParameterSpec } from './layers.js';
+export type { FeatureShape, Initialiser, Layer, LayerKind, ParameterSpec } from './layers.js';
 export { buildLoopGraph, type LoopGraph, stackedName } from './loop-graph.js';
 export { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss } from './losses.js';
 export { type ModelOptions, OPSET } from './model-proto.js';
@@ -44,6 +44,8 @@ export {
   type MaskSpec,
   type NetworkSpec,
   networkParameters,
+  type PlacedLayer,
+  placedLayers,
   usesBatchStatistics,
 } from './networks.js';
 export type { DType, OpType } from './ops.js';

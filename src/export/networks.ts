@@ -2,13 +2,14 @@
 
 import type { Distribution } from '../random/index.js';
 import type { Graph } from './graph.js';
-import { type Layer, layerType, type ParameterSpec } from './layers.js';
+import { type FeatureShape, featureCount, type Layer, layerType, type ParameterSpec } from './layers.js';
+import type { Dim } from './shape.js';
 import type { Value } from './value.js';
 
 export interface NetworkSpec {
   /** Prefix of its parameters' names: `generator` or `discriminator`. */
   name: 'generator' | 'discriminator';
-  /** Features of one sample that come in. */
+  /** Features of one sample that come in, always flat, as what goes out; layers in between may work on images. */
   inputs: number;
   layers: readonly Layer[];
 }
@@ -25,21 +26,54 @@ export interface GanSpec {
   generator: NetworkSpec;
   /** Its last layer delivers logits [N, 1]: the sigmoid belongs to the loss. */
   discriminator: NetworkSpec;
+  /**
+   * Whether G's loss and D's loss each have a pass of G's batch through D, with masks of its own, as where a program calls
+   * D anew for each; by default one pass serves both.
+   */
+  passForEachLoss?: boolean;
+}
+
+/** A layer of a network, with the shapes of one sample before and after it. */
+export interface PlacedLayer {
+  layer: Layer;
+  inputs: FeatureShape;
+  outputs: FeatureShape;
+}
+
+/**
+ * The layers of a network in order, with their shapes.
+ *
+ * @throws RangeError naming the network and the layer when one cannot take what comes in
+ */
+export function placedLayers(network: NetworkSpec): PlacedLayer[] {
+  let inputs: FeatureShape = [network.inputs];
+  return network.layers.map((layer, i) => {
+    try {
+      const outputs = layerType(layer).outputs(layer, inputs);
+      const placed = { layer, inputs, outputs };
+      inputs = outputs;
+      return placed;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new RangeError(`${network.name}, layer ${i}: ${error.message}`);
+    }
+  });
 }
 
 /** All parameters of a network in order, named `<network>.<layer>.<parameter>`. */
 export function networkParameters(network: NetworkSpec): ParameterSpec[] {
-  let features = network.inputs;
-  return network.layers.flatMap((layer, i) => {
-    const parameters = layerType(layer).parameters(layer, features);
-    features = layerType(layer).outputs(layer, features);
-    return parameters.map((parameter) => ({ ...parameter, name: `${network.name}.${i}.${parameter.name}` }));
-  });
+  return placedLayers(network).flatMap(({ layer, inputs }, i) =>
+    layerType(layer)
+      .parameters(layer, inputs)
+      .map((parameter) => ({ ...parameter, name: `${network.name}.${i}.${parameter.name}` })),
+  );
 }
 
-/** Whether batches of one sample are impossible, because a layer normalises over the batch. */
+/** Whether batches of one sample are impossible, because a layer normalises over the batch alone. */
 export function usesBatchStatistics(network: NetworkSpec): boolean {
-  return network.layers.some((layer) => layer.kind === 'batchNorm');
+  return placedLayers(network).some(
+    ({ layer, inputs }) => layer.kind === 'batchNorm' && featureCount(inputs.slice(1)) === 1,
+  );
 }
 
 /** A dropout mask that the host feeds: 1 with probability `keep`, else 0; uint8 [N, features]. */
@@ -86,24 +120,19 @@ export function forward(graph: Graph, network: NetworkSpec, x: Value, options: F
         const running = options.parameters.get(`${prefix}.${name}`);
         if (running !== undefined) updates.set(`${prefix}.${name}`, next(running));
       },
-      mask: (keep, like) =>
-        declareMask(graph, `${options.maskPrefix ?? ''}${prefix}.mask`, keep, like, options),
+      mask: (keep, { shape: [batch] }, features) => {
+        const spec = { name: `${options.maskPrefix ?? ''}${prefix}.mask`, keep, features };
+        return declareMask(graph, spec, batch!, options);
+      },
     });
   });
   return { output, updates };
 }
 
-function declareMask(
-  graph: Graph,
-  name: string,
-  keep: number,
-  like: Value,
-  { masks }: ForwardOptions,
-): Value {
-  const existing = masks?.get(name);
+function declareMask(graph: Graph, spec: MaskSpec, batch: Dim, { masks }: ForwardOptions): Value {
+  const existing = masks?.get(spec.name);
   if (existing !== undefined) return existing.value;
-  const features = like.shape[1] as number;
-  const value = graph.input(name, 'uint8', like.shape);
-  masks?.set(name, { spec: { name, keep, features }, value });
+  const value = graph.input(spec.name, 'uint8', [batch, spec.features]);
+  masks?.set(spec.name, { spec, value });
   return value;
 }

@@ -3,6 +3,7 @@
  * wrong inputs. All but the training API's own are standard ai.onnx. Gradients are in `gradients.ts`.
  */
 
+import { constantIntegers, requireFloat, requireSameType } from './op-checks.js';
 import {
   broadcastShapes,
   type Dim,
@@ -13,6 +14,7 @@ import {
   sameShape,
 } from './shape.js';
 import type { Value } from './value.js';
+import { averagePool, conv, convTranspose, maxPool, resize } from './window-ops.js';
 
 /** Element types of values in a graph; float16 only stores constants, and is cast before anything computes with it. */
 export type DType = 'float32' | 'float64' | 'float16' | 'int64' | 'int32' | 'uint8' | 'bool';
@@ -27,26 +29,6 @@ export type Attributes = Readonly<Record<string, AttributeValue>>;
 
 /** Infers the outputs of one node. `op` is the operator's name, for messages. */
 export type Infer = (op: string, inputs: readonly Value[], attributes: Attributes) => TensorSpec[];
-
-const FLOATS: readonly DType[] = ['float32', 'float64'];
-
-function requireFloat(op: string, value: Value): void {
-  if (!FLOATS.includes(value.dtype)) {
-    throw new TypeError(`${op}: ${value.name} is ${value.dtype}, expected float32 or float64`);
-  }
-}
-
-function requireSameType(op: string, a: Value, b: Value): void {
-  if (a.dtype !== b.dtype) {
-    throw new TypeError(`${op}: ${a.name} is ${a.dtype} and ${b.name} is ${b.dtype}, expected the same type`);
-  }
-}
-
-/** Integer values of an input that must be constant, such as axes or a target shape. */
-export function constantIntegers(op: string, value: Value): readonly number[] {
-  if (value.integers === undefined) throw new TypeError(`${op}: ${value.name} must be a constant`);
-  return value.integers;
-}
 
 const unaryFloat: Infer = (op, [x]) => {
   requireFloat(op, x!);
@@ -289,6 +271,11 @@ export const OPERATORS = {
   Expand: { inputs: [2, 2], infer: expand },
   Shape: { inputs: [1, 1], infer: shapeOf },
   Cast: { inputs: [1, 1], infer: cast },
+  Conv: { inputs: [2, 3], infer: conv },
+  ConvTranspose: { inputs: [2, 3], infer: convTranspose },
+  MaxPool: { inputs: [1, 1], infer: maxPool },
+  AveragePool: { inputs: [1, 1], infer: averagePool },
+  Resize: { inputs: [3, 3], infer: resize },
   BatchNormalization: { inputs: [5, 5], infer: batchNormalization },
   InPlaceAccumulatorV2: { inputs: [3, 3], infer: inPlaceAccumulator, domain: ORT_DOMAIN },
 } satisfies Record<string, Operator>;

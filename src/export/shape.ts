@@ -1,6 +1,6 @@
 /**
  * Shapes with symbolic dimensions. A dimension is a number, or a name such as `N` for one that is known only when
- * the graph runs; two dimensions are the same when their names are.
+ * the graph runs, or `49*N` for a multiple of it; two dimensions are the same when their names are.
  */
 
 export type Dim = number | string;
@@ -48,13 +48,25 @@ export function normaliseAxes(op: string, axes: readonly number[], rank: number)
   return result;
 }
 
+/** `factor` times a dimension. */
+export function multiple(factor: number, dim: Dim): Dim {
+  if (typeof dim === 'number') return factor * dim;
+  const { factor: inner, symbols } = elementCount([dim]);
+  return factor * inner === 1 ? dim : `${factor * inner}*${symbols.join('*')}`;
+}
+
 /** The number of elements as a known factor and the sorted symbols that multiply it. */
 export function elementCount(shape: Shape): { factor: number; symbols: readonly string[] } {
   let factor = 1;
   const symbols: string[] = [];
   for (const dim of shape) {
-    if (typeof dim === 'number') factor *= dim;
-    else symbols.push(dim);
+    if (typeof dim === 'number') {
+      factor *= dim;
+      continue;
+    }
+    const [, times, symbol] = /^(\d+)\*([^+]+)$/.exec(dim) ?? [];
+    factor *= Number(times ?? 1);
+    symbols.push(symbol ?? dim);
   }
   return { factor, symbols: symbols.sort() };
 }

@@ -3,7 +3,7 @@
  * named tensors that flow through the step graphs (`name` in, `name.next` out).
  */
 
-import { randomUint32, toUnitInterval } from '../random/index.js';
+import { normalQuantile, randomUint32, toUnitInterval } from '../random/index.js';
 import type { Initialiser } from './layers.js';
 import { type GanSpec, type NetworkSpec, networkParameters } from './networks.js';
 import { type OptimizerKind, optimizerSlots } from './optimizers.js';
@@ -101,6 +101,10 @@ const INITIALISERS: {
       const m = Math.min(Math.max(mean, clip), 1 - clip);
       return Math.log(m / (1 - m));
     });
+  },
+  normal: ({ mean, deviation }, count, { seed, index }) => {
+    const bits = randomUint32(seed, 'initialParameters', index, new Uint32Array(count));
+    return Float32Array.from(bits, (word) => mean + deviation * normalQuantile(toUnitInterval(word)));
   },
 };
 

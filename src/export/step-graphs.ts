@@ -5,7 +5,7 @@
 
 import { gradients } from './gradients.js';
 import { Graph } from './graph.js';
-import { HostInputs, type NoiseSpec, toImages } from './host-inputs.js';
+import { HostInputs, MASK_PREFIXES, maskPrefixOfGenerator, type NoiseSpec, toImages } from './host-inputs.js';
 import { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss, generatorLoss } from './losses.js';
 import type { GanSpec } from './networks.js';
 import {
@@ -111,6 +111,31 @@ class StepBuilder {
     return generatorLoss(first, logits, { switchStep, step: counted.add(updatesBefore?.generator ?? 0) });
   }
 
+  /** Declares a network's running statistics, which a pass of it moves though its parameters stay. */
+  running(network: NetworkName): Map<string, Value> {
+    const specs = networkState(this.gan[network], this.options.optimizer.kind).filter(
+      ({ role }) => role === 'running statistic',
+    );
+    this.reads.push(...specs);
+    return new Map(specs.map(({ name, dtype, shape }) => [name, this.graph.input(name, dtype, shape)]));
+  }
+
+  /** Writes the next values of what `running` declared. */
+  moveRunning(network: NetworkName, current: ReadonlyMap<string, Value>, next: ReadonlyMap<string, Value>) {
+    const specs = networkState(this.gan[network], this.options.optimizer.kind);
+    for (const spec of specs.filter(({ name }) => current.has(name))) this.write(spec, current, next);
+  }
+
+  private write(
+    spec: StateSpec,
+    current: ReadonlyMap<string, Value>,
+    next: ReadonlyMap<string, Value>,
+  ): void {
+    this.graph.output(nextName(spec.name), next.get(spec.name)!);
+    this.writes.push(spec);
+    this.next.set(spec.name, { current: current.get(spec.name)!, next: next.get(spec.name)! });
+  }
+
   /** Appends the optimiser's update of a network, from the loss to the outputs. */
   update(
     network: NetworkName,
@@ -138,11 +163,7 @@ class StepBuilder {
       next.set(name, updated[i]!.parameter);
       for (const [s, slot] of slotNames.entries()) next.set(`${name}.${slot}`, updated[i]!.slots[s]!);
     }
-    for (const spec of specs) {
-      this.graph.output(nextName(spec.name), next.get(spec.name)!);
-      this.writes.push(spec);
-      this.next.set(spec.name, { current: state.get(spec.name)!, next: next.get(spec.name)! });
-    }
+    for (const spec of specs) this.write(spec, state, next);
   }
 
   metric(name: Metric, value: Value): void {
@@ -244,21 +265,45 @@ function updateJoined(
   }));
 }
 
+/**
+ * D applied to several batches, one after the other. Each pass moves D's running statistics on from where the one before
+ * left them, G's passes too: PyTorch's BatchNorm does so whenever it is called in training mode, whoever asked.
+ */
+class DiscriminatorPasses {
+  /** Next values of the running statistics, after the passes so far. */
+  updates: ReadonlyMap<string, Value> = new Map();
+
+  constructor(
+    private readonly host: HostInputs,
+    private readonly state: ReadonlyMap<string, Value>,
+  ) {}
+
+  /** Logits [N, 1]; passes with one prefix share their masks. */
+  logits(x: Value, maskPrefix: string): Value {
+    const parameters = new Map([...this.state, ...this.updates]);
+    const { output, updates } = this.host.forward('discriminator', x, parameters, maskPrefix);
+    this.updates = new Map([...this.updates, ...updates]);
+    return output;
+  }
+}
+
 function jointStep(options: StepGraphOptions): StepGraph {
   const step = new StepBuilder('joint', options);
   const generator = step.state('generator', 'update');
   const discriminator = step.state('discriminator', 'update');
   const fake = step.host.forward('generator', step.host.latents(), generator, '');
-  const fakeLogits = step.host.forward('discriminator', fake.output, discriminator, 'fake.');
-  const realLogits = step.host.forward('discriminator', step.host.real(), discriminator, 'real.');
-  const gLoss = step.generatorLoss(fakeLogits.output, generator);
-  const dLoss = discriminatorLoss(realLogits.output, fakeLogits.output);
+  const passes = new DiscriminatorPasses(step.host, discriminator);
+  const judged = passes.logits(fake.output, maskPrefixOfGenerator(options.gan));
+  const real = passes.logits(step.host.real(), MASK_PREFIXES.real);
+  const again = options.gan.passForEachLoss ? passes.logits(fake.output, MASK_PREFIXES.fake) : judged;
+  const gLoss = step.generatorLoss(judged, generator);
+  const dLoss = discriminatorLoss(real, again);
   step.update('generator', gLoss, generator, fake.updates);
-  step.update('discriminator', dLoss, discriminator, realLogits.updates);
+  step.update('discriminator', dLoss, discriminator, passes.updates);
   step.metric('d_loss', dLoss);
   step.metric('g_loss', gLoss);
-  step.metric('d_real', realLogits.output.sigmoid().mean());
-  step.metric('d_fake', fakeLogits.output.sigmoid().mean());
+  step.metric('d_real', real.sigmoid().mean());
+  step.metric('d_fake', again.sigmoid().mean());
   step.generated(fake.output);
   return step.build();
 }
@@ -269,25 +314,30 @@ function discriminatorStep(options: StepGraphOptions): StepGraph {
   const generator = step.state('generator', 'read');
   const discriminator = step.state('discriminator', 'update');
   const fake = step.host.forward('generator', step.host.latents(), generator, '');
-  const fakeLogits = step.host.forward('discriminator', fake.output, discriminator, 'fake.');
-  const realLogits = step.host.forward('discriminator', step.host.real(), discriminator, 'real.');
-  const dLoss = discriminatorLoss(realLogits.output, fakeLogits.output);
-  step.update('discriminator', dLoss, discriminator, realLogits.updates);
+  const passes = new DiscriminatorPasses(step.host, discriminator);
+  const real = passes.logits(step.host.real(), MASK_PREFIXES.real);
+  const fakeLogits = passes.logits(fake.output, MASK_PREFIXES.fake);
+  const dLoss = discriminatorLoss(real, fakeLogits);
+  step.update('discriminator', dLoss, discriminator, passes.updates);
   step.metric('d_loss', dLoss);
-  step.metric('d_real', realLogits.output.sigmoid().mean());
-  step.metric('d_fake', fakeLogits.output.sigmoid().mean());
+  step.metric('d_real', real.sigmoid().mean());
+  step.metric('d_fake', fakeLogits.sigmoid().mean());
   step.generated(fake.output);
   return step.build();
 }
 
+/** D's parameters stay as they are, but its running statistics move: G's loss calls D in training mode. */
 function generatorStep(options: StepGraphOptions): StepGraph {
   const step = new StepBuilder('generator', options);
   const generator = step.state('generator', 'update');
   const discriminator = step.state('discriminator', 'read');
+  const running = step.running('discriminator');
   const fake = step.host.forward('generator', step.host.latents(), generator, '');
-  const fakeLogits = step.host.forward('discriminator', fake.output, discriminator, 'fake.');
-  const gLoss = step.generatorLoss(fakeLogits.output, generator);
+  const passes = new DiscriminatorPasses(step.host, new Map([...discriminator, ...running]));
+  const judged = passes.logits(fake.output, maskPrefixOfGenerator(options.gan));
+  const gLoss = step.generatorLoss(judged, generator);
   step.update('generator', gLoss, generator, fake.updates);
+  step.moveRunning('discriminator', running, passes.updates);
   step.metric('g_loss', gLoss);
   step.generated(fake.output);
   return step.build();

@@ -7,6 +7,8 @@ import { DATA_TYPES } from '../onnx/index.js';
 import type { Graph } from './graph.js';
 import type { Attributes, DType, OpType } from './ops.js';
 import { broadcastShapes, elementCount, formatShape, normaliseAxes, type Shape, sameShape } from './shape.js';
+import { upsampledConv } from './upsampled-conv.js';
+import { type PoolOptions, poolWindow, type WindowOptions, windowAttributes } from './windows.js';
 
 export interface Node {
   readonly op: OpType;
@@ -82,6 +84,52 @@ export class Value {
     const { op, inputs, attributes } = this.producer ?? {};
     if (op !== 'Gemm' || inputs!.length !== 2 || !sameShape(this.shape, other.shape)) return this.add(other);
     return this.graph.node('Gemm', [...inputs!, other], attributes)[0]!;
+  }
+
+  /**
+   * Cross-correlation, which networks call convolution: this [N, C, H, W] with `weight` [O, C, kh, kw], plus `bias` [O];
+   * gives [N, O, H', W'], H' = floor((H + pads - kh) / stride) + 1.
+   */
+  conv(weight: Value, options: ConvOptions = {}): Value {
+    const { bias, ...window } = options;
+    const fused = upsampledConv(this, weight, window, bias);
+    if (fused !== undefined) return fused;
+    const inputs = bias === undefined ? [this, weight] : [this, weight, bias];
+    return this.graph.node('Conv', inputs, windowAttributes(kernelOf(weight), window))[0]!;
+  }
+
+  /**
+   * The transpose of `conv`: this [N, C, H, W] with `weight` [C, O, kh, kw], plus `bias` [O]; gives [N, O, H', W'],
+   * H' = (H - 1) stride - pads + kh + outputPadding.
+   */
+  convTranspose(weight: Value, options: ConvTransposeOptions = {}): Value {
+    const { bias, outputPadding = [0, 0], ...window } = options;
+    const inputs = bias === undefined ? [this, weight] : [this, weight, bias];
+    const attributes = windowAttributes(kernelOf(weight), window);
+    return this.graph.node('ConvTranspose', inputs, { ...attributes, output_padding: outputPadding })[0]!;
+  }
+
+  /** The maximum of each window of [N, C, H, W]; with `ceil`, one that begins inside but ends outside counts too. */
+  maxPool(options: PoolOptions): Value {
+    return this.apply('MaxPool', [], windowAttributes(options.kernel, poolWindow(this.shape, options)));
+  }
+
+  /** The mean of each tile of `size` x `size` of [N, C, H, W]. */
+  averagePool(size: number): Value {
+    const square = [size, size] as const;
+    return this.apply('AveragePool', [], windowAttributes(square, { strides: square }));
+  }
+
+  /** Each element of [N, C, H, W] `factor` times in both directions: nearest neighbours. */
+  upsample(factor: number): Value {
+    // What coordinates an output takes is spelled out: runtimes differ in their defaults.
+    const attributes = {
+      mode: 'nearest',
+      coordinate_transformation_mode: 'asymmetric',
+      nearest_mode: 'floor',
+      factor,
+    };
+    return this.graph.node('Resize', [this, ...this.graph.scales([1, 1, factor, factor])], attributes)[0]!;
   }
 
   private reduce(op: OpType, axes: readonly number[] | undefined, keepdims: boolean): Value {
@@ -183,6 +231,25 @@ export class Value {
     );
     return kept.reduce('ReduceSum', added, false);
   }
+}
+
+/** Height and width of a convolution's weight. */
+function kernelOf(weight: Value): readonly [number, number] {
+  if (weight.shape.length !== 4) {
+    throw new RangeError(
+      `Conv: weight ${weight.name} is ${formatShape(weight.shape)}, expected 4 dimensions`,
+    );
+  }
+  return [weight.shape[2] as number, weight.shape[3] as number];
+}
+
+export interface ConvOptions extends WindowOptions {
+  bias?: Value;
+}
+
+export interface ConvTransposeOptions extends ConvOptions {
+  /** Rows and columns more at the end, fewer than the strides. */
+  outputPadding?: readonly [number, number];
 }
 
 export interface GemmOptions {

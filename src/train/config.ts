@@ -129,10 +129,21 @@ export function validateConfig(config: RunConfig): void {
   requireKnown('gan', config.gan, GANS);
   requireKnown('schedule', config.schedule, UPDATE_SCHEDULES);
   requireKnown('loss', config.loss, GENERATOR_LOSSES);
+  requireImageSize(config);
   if (config.schedule === 'joint' && config.k !== 1) {
     throw new UserError(`k is ${config.k} with schedule joint, which updates D once: use d-first or g-first`);
   }
   validateOptimizer(config.optimizer);
+}
+
+/** Networks of convolutions do not make images of every size. */
+function requireImageSize(config: RunConfig): void {
+  try {
+    configGan(config);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new UserError(`${error.message}: choose another --img-size or --network`);
+  }
 }
 
 function requireKnown(name: string, value: string, table: object): void {
@@ -177,7 +188,8 @@ function validateOptimizer(optimizer: OptimizerSpec): void {
 export function validateBatches(config: RunConfig, count: number): void {
   const gan = configGan(config);
   const last = count % config.batchSize;
-  if (!usesBatchStatistics(gan.generator) || (last !== 1 && config.batchSize !== 1)) return;
+  const needsTwo = usesBatchStatistics(gan.generator) || usesBatchStatistics(gan.discriminator);
+  if (!needsTwo || (last !== 1 && config.batchSize !== 1)) return;
   throw new UserError(
     `batch size ${config.batchSize} leaves a batch of 1 of ${count} images, which BatchNorm cannot normalise: choose another`,
   );

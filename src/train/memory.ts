@@ -7,6 +7,7 @@ import {
   networkParameters,
   type OptimizerKind,
   optimizerSlots,
+  placedLayers,
 } from '../export/index.js';
 import { availableMemory, gibibytes } from '../system/memory.js';
 import { UserError } from '../system/user-error.js';
@@ -16,15 +17,32 @@ import { configGan, type RunConfig } from './config.js';
 const BASE = 150 * 2 ** 20;
 /** Tensors as large as a layer's output that one training step holds at once, roughly. */
 const ACTIVATION_COPIES = 8;
+/** The same of a convolution's windows. */
+const WINDOW_COPIES = 2;
+
+const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 function parameterCount(network: NetworkSpec): number {
-  return networkParameters(network).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  return networkParameters(network).reduce((sum, { shape }) => sum + product(shape), 0);
 }
 
-/** Outputs of all linear maps of a network for one sample. */
+/** Outputs of all linear maps and convolutions, and what is normalised, of a network for one sample. */
 function activationCount(network: NetworkSpec): number {
-  const biases = networkParameters(network).filter(({ name }) => name.endsWith('.bias'));
-  return biases.reduce((sum, { shape }) => sum + shape[0]!, 0);
+  const parameters = networkParameters(network);
+  return placedLayers(network).reduce((sum, { outputs }, i) => {
+    const bias = parameters.find(({ name }) => name === `${network.name}.${i}.bias`);
+    return bias === undefined ? sum : sum + Math.max(product(bias.shape), product(outputs));
+  }, 0);
+}
+
+/** Numbers in the largest matrix of windows that the gradient of a convolution's weight is computed from, for one sample. */
+function windowCount(network: NetworkSpec): number {
+  const sizes = placedLayers(network).map(({ layer, inputs, outputs }) => {
+    if (layer.kind === 'conv') return product(outputs.slice(1)) * layer.kernel ** 2 * inputs[0]!;
+    if (layer.kind !== 'convTranspose') return 0;
+    return product(inputs.slice(1)) * layer.kernel ** 2 * outputs[0]!;
+  });
+  return Math.max(0, ...sizes);
 }
 
 /**
@@ -40,14 +58,15 @@ export function estimateMemory(config: RunConfig, images: number, inMemory = ima
   const parameters = parameterCount(gan.generator) + parameterCount(gan.discriminator);
   const largest = Math.max(
     ...[gan.generator, gan.discriminator].flatMap((network) =>
-      networkParameters(network).map(({ shape }) => shape.reduce((a, b) => a * b, 1)),
+      networkParameters(network).map(({ shape }) => product(shape)),
     ),
   );
   const state = 2 * (1 + slots) * parameters * 4;
   const gradients = parameters * 4 + 4 * largest * 4;
   const perSample = activationCount(gan.generator) + 2 * activationCount(gan.discriminator);
   const batch = Math.min(config.batchSize, images);
-  const activations = batch * perSample * ACTIVATION_COPIES * 4;
+  const windows = Math.max(windowCount(gan.generator), windowCount(gan.discriminator));
+  const activations = batch * (perSample * ACTIVATION_COPIES + windows * WINDOW_COPIES) * 4;
   const pixels = config.channels * config.imageSize ** 2;
   return BASE + state + gradients + activations + inMemory * pixels;
 }

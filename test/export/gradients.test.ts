@@ -20,9 +20,13 @@ const operators = Object.keys(OPERATORS) as OpType[];
 /** Their outputs are steps or sizes: nothing flows back through them. */
 const STEP_FUNCTIONS: readonly OpType[] = ['Greater', 'Less', 'Equal', 'GreaterOrEqual', 'Shape'];
 
+/** ONNX Runtime has no double kernel of them: `convolution-gradients.test.ts` holds them against PyTorch's numbers. */
+const ELSEWHERE: readonly OpType[] = ['Conv', 'ConvTranspose', 'AveragePool', 'Resize'];
+
 describe('the table of gradient rules', () => {
-  it('is covered: every rule is held against finite differences or is that of a step function', () => {
-    expect([...Object.keys(GRADIENT_CASES), ...STEP_FUNCTIONS].sort()).toEqual(Object.keys(GRADIENTS).sort());
+  it('is covered: every rule is held against finite differences or PyTorch, or is that of a step function', () => {
+    const covered = [...Object.keys(GRADIENT_CASES), ...STEP_FUNCTIONS, ...ELSEWHERE];
+    expect(covered.sort()).toEqual(Object.keys(GRADIENTS).sort());
   });
 
   const standard = operators.filter((op) => !('domain' in OPERATORS[op]));
@@ -235,7 +239,7 @@ describe.each(['float32', 'float64'] as const)(
   (dtype) => {
     const tolerance = dtype === 'float32' ? 1e-5 : 1e-7;
 
-    it.each(golden.firstOrder)('$name', async (example) => {
+    it.each(golden.firstOrder.filter(({ name }) => name in FUNCTIONS))('$name', async (example) => {
       const graph = new Graph('g');
       const inputs = goldenInputs(graph, example, dtype);
       const output = FUNCTIONS[example.name]!(inputs, example);

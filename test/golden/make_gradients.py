@@ -62,6 +62,102 @@ def batch_norm(x, weight, bias, eps=0.8):
     return (x - mean) / torch.sqrt(variance + eps) * weight + bias
 
 
+def shuffled(*shape):
+    """Distinct values at least 0.02 apart: no two of a window are equal."""
+    count = int(np.prod(shape))
+    values = (rng.permutation(count) - count / 2) * 0.02
+    return torch.tensor(np.round(values, 4).reshape(shape), dtype=torch.float64).requires_grad_()
+
+
+def images(f, x, weight, bias, /, **options):
+    """Inputs and function of a case over x [N, C, H, W]; options are PyTorch's own."""
+    inputs = {"x": normal(*x), "weight": normal(*weight), **({"bias": normal(*bias)} if bias else {})}
+    return lambda x, weight, bias=None: f(x, weight, bias, **options), inputs
+
+
+def convolution_cases(case):
+    """Conv and ConvTranspose: strides 1 to 4, padding, kernels that are not square, output padding."""
+
+    def conv(name, x, weight, bias=None, stride=1, padding=0):
+        f, inputs = images(F.conv2d, x, weight, bias, stride=stride, padding=padding)
+        return case(f"conv_{name}", f, inputs, stride=stride, padding=padding)
+
+    def transposed(name, x, weight, bias=None, stride=1, padding=0, output_padding=0):
+        f, inputs = images(
+            F.conv_transpose2d, x, weight, bias, stride=stride, padding=padding, output_padding=output_padding
+        )
+        return case(
+            f"conv_transpose_{name}", f, inputs, stride=stride, padding=padding, outputPadding=output_padding
+        )
+
+    return [
+        conv("3x3", (2, 3, 5, 4), (4, 3, 3, 3), (4,), padding=1),
+        conv("few_outputs", (2, 4, 5, 5), (1, 4, 3, 3), (1,), padding=1),
+        conv("few_outputs_unpadded", (2, 4, 5, 6), (1, 4, 3, 2)),
+        conv("wide_padding", (2, 2, 3, 3), (3, 2, 2, 2), padding=2),
+        conv("stride_2", (2, 2, 7, 8), (3, 2, 3, 3), (3,), stride=2, padding=1),
+        conv("stride_3", (2, 2, 9, 7), (3, 2, 4, 2), (3,), stride=3, padding=1),
+        conv("stride_4_gaps", (2, 2, 9, 10), (3, 2, 2, 3), stride=4),
+        conv("1x1", (2, 3, 3, 3), (2, 3, 1, 1), (2,)),
+        *[
+            transposed(f"stride_{s}_padding_{p}_{o}", (2, 3, 3, 4), (3, 2, 4, 3), (2,), s, p, o)
+            for s, p, o in ((1, 0, 0), (1, 1, 0), (2, 1, 0), (2, 1, 1), (3, 0, 2), (3, 1, 1), (4, 1, 3))
+        ],
+        transposed("4x4", (2, 3, 3, 3), (3, 2, 4, 4), None, 2, 1, 0),
+        transposed("gaps", (2, 2, 3, 3), (2, 1, 2, 2), (1,), 4, 0, 2),
+    ]
+
+
+def window_cases():
+    def pool(name, shape, kernel, stride, padding=0, ceil=False):
+        return first_order(
+            f"max_pool_{name}",
+            lambda x: F.max_pool2d(x, kernel, stride, padding, ceil_mode=ceil),
+            {"x": shuffled(*shape)},
+            kernel=kernel,
+            stride=stride,
+            padding=padding,
+            ceil=ceil,
+        )
+
+    upsample = lambda x: F.interpolate(x, scale_factor=2, mode="nearest")
+    return [
+        # goodfellow-cifar-conv's: 33 -> 16, 15 -> 7, 9 -> 5
+        pool("33_ceil", (1, 1, 33, 33), 4, 2, ceil=True),
+        pool("15_ceil", (2, 2, 15, 15), 4, 2, ceil=True),
+        pool("9_ceil", (2, 2, 9, 9), 2, 2, ceil=True),
+        pool("overlapping", (2, 2, 6, 7), 3, 1),
+        pool("padded", (2, 2, 5, 5), 3, 2, padding=1),
+        pool("padded_ceil", (2, 2, 6, 5), 3, 2, padding=1, ceil=True),
+        pool("gaps", (2, 2, 7, 7), 2, 3, ceil=True),
+        first_order("upsample", upsample, {"x": normal(2, 3, 3, 2)}),
+        first_order("average_pool", lambda x: F.avg_pool2d(x, 2), {"x": normal(2, 3, 4, 6)}),
+        first_order(
+            "upsample_conv",
+            lambda x, weight, bias: F.conv2d(upsample(x), weight, bias, padding=1),
+            {"x": normal(2, 3, 3, 4), "weight": normal(2, 3, 3, 3), "bias": normal(2)},
+        ),
+    ]
+
+
+def pullbacks(name, f, inputs, **attributes):
+    """Second order: the gradients of sum_i <d sum(f^2 * upstream) / d input_i, v_i> by all inputs."""
+    output = f(*inputs.values())
+    upstream = normal(*output.shape).detach()
+    first = torch.autograd.grad((output**2 * upstream).sum(), list(inputs.values()), create_graph=True)
+    weights = {key: normal(*value.shape).detach() for key, value in inputs.items()}
+    loss = sum((g * v).sum() for g, v in zip(first, weights.values(), strict=True))
+    second = torch.autograd.grad(loss, list(inputs.values()))
+    return {
+        "name": name,
+        "attributes": attributes,
+        "inputs": {key: golden(value) for key, value in inputs.items()},
+        "upstream": golden(upstream),
+        "weights": {key: golden(value) for key, value in weights.items()},
+        "gradients": {key: golden(g) for key, g in zip(inputs, second, strict=True)},
+    }
+
+
 def first_order_cases():
     a, logits = normal(3, 4), normal(6, 1, scale=2)
     targets = torch.tensor([[1.0], [0.0], [1.0], [0.9], [0.0], [0.1]], dtype=torch.float64)
@@ -108,6 +204,21 @@ def gradient_penalty(name, activation, /, **attributes):
     }
 
 
+def second_order_cases():
+    return [
+        gradient_penalty("gradient_penalty_tanh", torch.tanh, activation="tanh"),
+        gradient_penalty(
+            "gradient_penalty_leaky_relu", lambda h: F.leaky_relu(h, 0.2), activation="leaky_relu", alpha=0.2
+        ),
+        gradient_penalty("gradient_penalty_softplus", F.softplus, activation="softplus"),
+    ]
+
+
+def shortened(value):
+    """The same with ten significant digits."""
+    return json.loads(json.dumps(value), parse_float=lambda text: float(f"{float(text):.10g}"))
+
+
 def to_json(value):
     """Indented JSON with each list of plain numbers on one line."""
     text = json.dumps(value, indent=1)
@@ -115,19 +226,16 @@ def to_json(value):
 
 
 def main():
+    first, second = first_order_cases(), second_order_cases()
     goldens = {
         "howMade": "python test/golden/make_gradients.py: PyTorch autograd in float64; gradients are those of "
-        "sum(output * upstream), for secondOrder those of penalty = mean((|d sum(output) / dx|_2 - 1)^2) over the batch; "
+        "sum(output * upstream), for secondOrder those of penalty = mean((|d sum(output) / dx|_2 - 1)^2) over the batch; for pullbacks those of "
+        "sum of weights * the gradients of sum(output^2 * upstream); "
         "Linear weights are [out, in]",
         "torch": torch.__version__,
-        "firstOrder": first_order_cases(),
-        "secondOrder": [
-            gradient_penalty("gradient_penalty_tanh", torch.tanh, activation="tanh"),
-            gradient_penalty(
-                "gradient_penalty_leaky_relu", lambda h: F.leaky_relu(h, 0.2), activation="leaky_relu", alpha=0.2
-            ),
-            gradient_penalty("gradient_penalty_softplus", F.softplus, activation="softplus"),
-        ],
+        "firstOrder": [*first, *shortened([*convolution_cases(first_order), *window_cases()])],
+        "secondOrder": second,
+        "pullbacks": shortened(convolution_cases(pullbacks)),
     }
     OUT.write_text(to_json(goldens) + "\n")
     print(f"{OUT.name}: {OUT.stat().st_size} bytes, torch {torch.__version__}")

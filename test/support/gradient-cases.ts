@@ -208,6 +208,22 @@ const scatter: fc.Arbitrary<Case> = fc
     },
   }));
 
+const maxPool: fc.Arbitrary<Case> = fc
+  .record({
+    size: fc.tuple(fc.integer({ min: 3, max: 6 }), fc.integer({ min: 3, max: 6 })),
+    kernel: fc.tuple(dim, dim),
+    strides: fc.tuple(dim, dim),
+    pads: fc.array(fc.nat(2), { minLength: 4, maxLength: 4 }),
+    ceil: fc.boolean(),
+  })
+  .map(({ size, kernel, strides, pads, ceil }) => ({
+    inputs: [{ shape: ['N', 2, ...size] }],
+    build: ([x]) => {
+      const [top, left, bottom, right] = pads.map((amount, side) => Math.min(amount, kernel[side % 2]! - 1));
+      return x!.maxPool({ kernel, strides, pads: [top!, left!, bottom!, right!], ceil });
+    },
+  }));
+
 export const GRADIENT_CASES: Partial<Record<OpType, fc.Arbitrary<Case>>> = {
   Identity: unary((x) => x.graph.node('Identity', [x])[0]!),
   Neg: unary((x) => x.neg()),
@@ -262,6 +278,7 @@ export const GRADIENT_CASES: Partial<Record<OpType, fc.Arbitrary<Case>>> = {
   Pad: pad,
   Gather: gather,
   ScatterND: scatter,
+  MaxPool: maxPool,
   Expand: broadcastable(2)
     .filter(([small, like]) => String(small) !== String(like))
     .map(([small, like]) => ({
