@@ -12,7 +12,7 @@ import { gradients } from './gradients.js';
 import { Graph } from './graph.js';
 import { HostInputs, maskPrefixOfGenerator, type NoiseSpec, toImages } from './host-inputs.js';
 import { discriminatorLoss, GENERATOR_LOSSES } from './losses.js';
-import { forward, networkParameters } from './networks.js';
+import { forward, networkParameters, runningAfter } from './networks.js';
 import { buildOptimizerModel } from './optimizer-model.js';
 import type { Shape } from './shape.js';
 import type { NetworkName } from './state.js';
@@ -138,18 +138,18 @@ function discriminatorModel(mode: 'training' | 'inference', options: StepGraphOp
   const model = new ModelBuilder('discriminator', mode === 'training' ? 'training' : 'eval', options);
   const images = { real: model.host.real(), fake: model.host.fake() };
   const parameters = model.parameters();
-  const pass = (which: 'real' | 'fake', state: ReadonlyMap<string, Value>) =>
+  const pass = (which: 'real' | 'fake') =>
     mode === 'training'
-      ? model.host.forward('discriminator', images[which], state, `${which}.`)
+      ? model.host.forward('discriminator', images[which], parameters, `${which}.`)
       : forward(model.graph, gan.discriminator, images[which], { mode, parameters });
-  // Both passes move D's running statistics, the real one first. The one in G's model cannot: D's state is not there.
-  const real = pass('real', parameters);
-  const fake = pass('fake', new Map([...parameters, ...real.updates]));
+  const fake = pass('fake');
+  const real = pass('real');
   const loss = discriminatorLoss(real.output, fake.output);
   model.output('d_loss', loss);
   model.output('d_real', real.output.sigmoid().mean());
   model.output('d_fake', fake.output.sigmoid().mean());
-  if (mode === 'training') model.accumulate(loss, parameters, fake.updates);
+  // Both passes move D's running statistics, in PyTorch's order. That of G's loss does not: G's model has no state of D.
+  if (mode === 'training') model.accumulate(loss, parameters, runningAfter(parameters, [real, fake]));
   return model;
 }
 

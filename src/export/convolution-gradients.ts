@@ -12,7 +12,7 @@ import { imageSize, type Window } from './windows.js';
 function flipped(weight: Value): Value {
   const [outputs, inputs, height, width] = weight.shape as readonly [number, number, number, number];
   const size = height * width;
-  const backwards = weight.graph.table(`backwards ${size}`, 'int32', [size], () =>
+  const backwards = weight.graph.table(`backwards ${size}`, [size], () =>
     Int32Array.from({ length: size }, (_, i) => size - 1 - i),
   );
   return weight

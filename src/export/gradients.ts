@@ -7,6 +7,7 @@ import { convInputGradient, convWeightGradient } from './convolution-gradients.j
 import { maxPoolGradient } from './max-pool-gradient.js';
 import { constantIntegers } from './op-checks.js';
 import type { Attributes, OpType } from './ops.js';
+import { spreadRows } from './row-tables.js';
 import { formatShape, normaliseAxes, sameShape } from './shape.js';
 import type { Value } from './value.js';
 import { windowOf } from './windows.js';
@@ -222,6 +223,13 @@ export const GRADIENTS: Partial<Record<OpType, Rule>> = {
   Gather: ({ inputs: [x, indices], dy, attributes }) => [
     () => {
       const [axis] = normaliseAxes('Gather', [(attributes.axis as number | undefined) ?? 0], x!.shape.length);
+      if (indices!.dtype === 'int32' && indices!.integers !== undefined) {
+        // Nobody asks for the gradient of the row of zeros: it stays zero.
+        const rows = (x!.shape[axis!] as number) - (attributes.zeroRow === 1 ? 1 : 0);
+        const spread = spreadRows(dy, indices!, axis!, rows);
+        const none = x!.shape.map(() => 0);
+        return attributes.zeroRow === 1 ? spread.pad(none, none.with(axis!, 1)) : spread;
+      }
       return gatherGradient(x!, indices!, dy, axis!);
     },
     undefined,

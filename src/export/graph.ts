@@ -78,15 +78,25 @@ export class Graph {
     return this.sharedConstant('int64', [numbers.length], numbers);
   }
 
-  /** A constant that a name describes wholly, such as a table of indices: made when it is first asked for. */
-  table(name: string, dtype: DType, shape: readonly number[], make: () => TypedArray): Value {
+  /** A constant that a name describes wholly, made when it is first asked for. */
+  named(name: string, dtype: DType, shape: readonly number[], make: () => TypedArray): Value {
     return this.values.get(name) ?? this.constant(name, dtype, shape, make());
+  }
+
+  /** A table of positions, int32, under a name that describes it wholly; gradients may read it. */
+  table(name: string, shape: readonly number[], make: () => Int32Array): Value {
+    const known = this.values.get(name);
+    if (known !== undefined) return known;
+    const data = make();
+    const value = this.declare(name, { dtype: 'int32', shape }, Array.from(data));
+    this.initialisers.set(value, tensorProto(name, 'int32', shape, data));
+    return value;
   }
 
   /** The second and third input of Resize: no region of interest, and a factor for each axis. */
   scales(factors: readonly number[]): [region: Value, factors: Value] {
     return [
-      this.table('no region', 'float32', [0], () => new Float32Array()),
+      this.named('no region', 'float32', [0], () => new Float32Array()),
       this.sharedConstant('float32', [factors.length], factors),
     ];
   }

@@ -19,7 +19,7 @@ export const OPSET = 18;
 const IR_VERSION = 8;
 
 /** Attributes that carry what shape inference needs and are no part of the ONNX node. */
-const BUILDER_ATTRIBUTES = ['symbolic', 'dtype', 'factor'];
+const BUILDER_ATTRIBUTES = ['symbolic', 'dtype', 'factor', 'zeroRow'];
 
 export interface ModelOptions {
   /** Goes into metadata_props. */

@@ -97,6 +97,27 @@ export interface Forward {
   output: Value;
   /** Next values of running statistics by parameter name. */
   updates: ReadonlyMap<string, Value>;
+  /** The same as functions of the current values, for passes one after the other. */
+  moves: ReadonlyMap<string, (running: Value) => Value>;
+}
+
+/**
+ * Running statistics after several training passes of a network, each of which moves them on from where the one before
+ * left them.
+ *
+ * @param state current values by parameter name
+ */
+export function runningAfter(
+  state: ReadonlyMap<string, Value>,
+  passes: readonly Forward[],
+): Map<string, Value> {
+  const names = [...new Set(passes.flatMap(({ moves }) => [...moves.keys()]))];
+  return new Map(
+    names.map((name) => [
+      name,
+      passes.reduce((running, { moves }) => moves.get(name)?.(running) ?? running, state.get(name)!),
+    ]),
+  );
 }
 
 /**
@@ -105,7 +126,7 @@ export interface Forward {
  * @throws RangeError when a parameter is missing or does not fit
  */
 export function forward(graph: Graph, network: NetworkSpec, x: Value, options: ForwardOptions): Forward {
-  const updates = new Map<string, Value>();
+  const moves = new Map<string, (running: Value) => Value>();
   let output = x;
   network.layers.forEach((layer, i) => {
     const prefix = `${network.name}.${i}`;
@@ -117,8 +138,7 @@ export function forward(graph: Graph, network: NetworkSpec, x: Value, options: F
         return value;
       },
       update(name, next) {
-        const running = options.parameters.get(`${prefix}.${name}`);
-        if (running !== undefined) updates.set(`${prefix}.${name}`, next(running));
+        if (options.parameters.has(`${prefix}.${name}`)) moves.set(`${prefix}.${name}`, next);
       },
       mask: (keep, { shape: [batch] }, features) => {
         const spec = { name: `${options.maskPrefix ?? ''}${prefix}.mask`, keep, features };
@@ -126,7 +146,8 @@ export function forward(graph: Graph, network: NetworkSpec, x: Value, options: F
       },
     });
   });
-  return { output, updates };
+  const updates = new Map([...moves].map(([name, next]) => [name, next(options.parameters.get(name)!)]));
+  return { output, updates, moves };
 }
 
 function declareMask(graph: Graph, spec: MaskSpec, batch: Dim, { masks }: ForwardOptions): Value {

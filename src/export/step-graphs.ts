@@ -7,7 +7,7 @@ import { gradients } from './gradients.js';
 import { Graph } from './graph.js';
 import { HostInputs, MASK_PREFIXES, maskPrefixOfGenerator, type NoiseSpec, toImages } from './host-inputs.js';
 import { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss, generatorLoss } from './losses.js';
-import type { GanSpec } from './networks.js';
+import { type GanSpec, runningAfter } from './networks.js';
 import {
   type OptimizerSpec,
   optimizerSlots,
@@ -265,45 +265,30 @@ function updateJoined(
   }));
 }
 
-/**
- * D applied to several batches, one after the other. Each pass moves D's running statistics on from where the one before
- * left them, G's passes too: PyTorch's BatchNorm does so whenever it is called in training mode, whoever asked.
+/*
+ * Every pass of D moves its running statistics, the one of G's loss too: PyTorch's BatchNorm does so whenever it is called
+ * in training mode, whoever asked. Passes are listed in the order in which dcgan.py calls D.
  */
-class DiscriminatorPasses {
-  /** Next values of the running statistics, after the passes so far. */
-  updates: ReadonlyMap<string, Value> = new Map();
-
-  constructor(
-    private readonly host: HostInputs,
-    private readonly state: ReadonlyMap<string, Value>,
-  ) {}
-
-  /** Logits [N, 1]; passes with one prefix share their masks. */
-  logits(x: Value, maskPrefix: string): Value {
-    const parameters = new Map([...this.state, ...this.updates]);
-    const { output, updates } = this.host.forward('discriminator', x, parameters, maskPrefix);
-    this.updates = new Map([...this.updates, ...updates]);
-    return output;
-  }
-}
 
 function jointStep(options: StepGraphOptions): StepGraph {
   const step = new StepBuilder('joint', options);
   const generator = step.state('generator', 'update');
   const discriminator = step.state('discriminator', 'update');
   const fake = step.host.forward('generator', step.host.latents(), generator, '');
-  const passes = new DiscriminatorPasses(step.host, discriminator);
-  const judged = passes.logits(fake.output, maskPrefixOfGenerator(options.gan));
-  const real = passes.logits(step.host.real(), MASK_PREFIXES.real);
-  const again = options.gan.passForEachLoss ? passes.logits(fake.output, MASK_PREFIXES.fake) : judged;
-  const gLoss = step.generatorLoss(judged, generator);
-  const dLoss = discriminatorLoss(real, again);
+  const pass = (x: Value, maskPrefix: string) =>
+    step.host.forward('discriminator', x, discriminator, maskPrefix);
+  const judged = pass(fake.output, maskPrefixOfGenerator(options.gan));
+  const real = pass(step.host.real(), MASK_PREFIXES.real);
+  const again = options.gan.passForEachLoss ? [pass(fake.output, MASK_PREFIXES.fake)] : [];
+  const [detected = judged] = again;
+  const gLoss = step.generatorLoss(judged.output, generator);
+  const dLoss = discriminatorLoss(real.output, detected.output);
   step.update('generator', gLoss, generator, fake.updates);
-  step.update('discriminator', dLoss, discriminator, passes.updates);
+  step.update('discriminator', dLoss, discriminator, runningAfter(discriminator, [judged, real, ...again]));
   step.metric('d_loss', dLoss);
   step.metric('g_loss', gLoss);
-  step.metric('d_real', real.sigmoid().mean());
-  step.metric('d_fake', again.sigmoid().mean());
+  step.metric('d_real', real.output.sigmoid().mean());
+  step.metric('d_fake', detected.output.sigmoid().mean());
   step.generated(fake.output);
   return step.build();
 }
@@ -314,30 +299,30 @@ function discriminatorStep(options: StepGraphOptions): StepGraph {
   const generator = step.state('generator', 'read');
   const discriminator = step.state('discriminator', 'update');
   const fake = step.host.forward('generator', step.host.latents(), generator, '');
-  const passes = new DiscriminatorPasses(step.host, discriminator);
-  const real = passes.logits(step.host.real(), MASK_PREFIXES.real);
-  const fakeLogits = passes.logits(fake.output, MASK_PREFIXES.fake);
-  const dLoss = discriminatorLoss(real, fakeLogits);
-  step.update('discriminator', dLoss, discriminator, passes.updates);
+  const onFake = step.host.forward('discriminator', fake.output, discriminator, MASK_PREFIXES.fake);
+  const onReal = step.host.forward('discriminator', step.host.real(), discriminator, MASK_PREFIXES.real);
+  const dLoss = discriminatorLoss(onReal.output, onFake.output);
+  step.update('discriminator', dLoss, discriminator, runningAfter(discriminator, [onReal, onFake]));
   step.metric('d_loss', dLoss);
-  step.metric('d_real', real.sigmoid().mean());
-  step.metric('d_fake', fakeLogits.sigmoid().mean());
+  step.metric('d_real', onReal.output.sigmoid().mean());
+  step.metric('d_fake', onFake.output.sigmoid().mean());
   step.generated(fake.output);
   return step.build();
 }
 
-/** D's parameters stay as they are, but its running statistics move: G's loss calls D in training mode. */
+/** D's parameters stay as they are; its running statistics move. */
 function generatorStep(options: StepGraphOptions): StepGraph {
   const step = new StepBuilder('generator', options);
   const generator = step.state('generator', 'update');
   const discriminator = step.state('discriminator', 'read');
   const running = step.running('discriminator');
   const fake = step.host.forward('generator', step.host.latents(), generator, '');
-  const passes = new DiscriminatorPasses(step.host, new Map([...discriminator, ...running]));
-  const judged = passes.logits(fake.output, maskPrefixOfGenerator(options.gan));
-  const gLoss = step.generatorLoss(judged, generator);
+  const all = new Map([...discriminator, ...running]);
+  const prefix = maskPrefixOfGenerator(options.gan);
+  const judged = step.host.forward('discriminator', fake.output, all, prefix);
+  const gLoss = step.generatorLoss(judged.output, generator);
   step.update('generator', gLoss, generator, fake.updates);
-  step.moveRunning('discriminator', running, passes.updates);
+  step.moveRunning('discriminator', running, judged.updates);
   step.metric('g_loss', gLoss);
   step.generated(fake.output);
   return step.build();

@@ -1,8 +1,9 @@
 /**
  * Images as matrices of their windows and back, by Gather with tables of positions: channels are the innermost axis, so
- * that each position is a row to copy. Made of Transpose, Pad and Gather alone, which every provider runs and which have gradients.
+ * that each position is a row to copy.
  */
 
+import { gatherRows, spreadRows } from './row-tables.js';
 import type { Value } from './value.js';
 import { imageSize, type Window, windowCounts } from './windows.js';
 
@@ -46,23 +47,12 @@ export function fromPixelRows(rows: Value, [height, width]: readonly [number, nu
   return rows.transpose([0, 2, 1]).reshape([batch, channels, height, width]);
 }
 
-/** Rows of axis 1 by a table in which the row after the last one stands for zeros. */
-function gatherRows(rows: Value, name: string, shape: readonly number[], make: () => Int32Array): Value {
-  const count = rows.shape[1] as number;
-  const table = make();
-  const indices = rows.graph.table(name, 'int32', shape, () => table);
-  const padded = table.includes(count) ? rows.pad([0, 0, 0], [0, 1, 0]) : rows;
-  return padded.gather(indices, 1);
-}
-
-/** The windows of x [N, C, H, W], zeros outside of it: [N, windows, kh * kw, C]. */
-export function unfold(x: Value, window: Window): Value {
-  const size = imageSize('unfold', x.shape);
+/** Table of the pixels in each window; outside of the image lies the row after the last one. */
+function windowTable(x: Value, size: readonly [number, number], window: Window): Value {
   const offsets = window.kernel[0] * window.kernel[1];
   const [rows, columns] = windowCounts(size, window);
-  const windows = rows * columns;
-  return gatherRows(pixelRows(x), `windows of ${nameOf(size, window)}`, [windows, offsets], () => {
-    const table = new Int32Array(windows * offsets).fill(size[0] * size[1]);
+  return x.graph.table(`windows of ${nameOf(size, window)}`, [rows * columns, offsets], () => {
+    const table = new Int32Array(rows * columns * offsets).fill(size[0] * size[1]);
     eachPosition(size, window, (at, offset, pixel) => {
       table[at * offsets + offset] = pixel;
     });
@@ -70,20 +60,14 @@ export function unfold(x: Value, window: Window): Value {
   });
 }
 
+/** The windows of x [N, C, H, W], zeros outside of it: [N, windows, kh * kw, C]. */
+export function unfold(x: Value, window: Window): Value {
+  return gatherRows(pixelRows(x), windowTable(x, imageSize('unfold', x.shape), window));
+}
+
 /** The transpose of `unfold`: each pixel is the sum over the windows [N, windows, kh * kw, C] that it lies in. */
 export function fold(windows: Value, size: readonly [number, number], window: Window): Value {
-  const [batch, count, offsets, channels] = windows.shape as readonly [string, number, number, number];
-  const pixels = size[0] * size[1];
-  const places = Array.from({ length: pixels }, (): number[] => []);
-  eachPosition(size, window, (at, offset, pixel) => places[pixel]!.push(at * offsets + offset));
-  const most = places.reduce((max, { length }) => Math.max(max, length), 1);
-  const positions = windows.reshape([batch, count * offsets, channels]);
-  const gathered = gatherRows(positions, `places in ${nameOf(size, window)}`, [pixels, most], () =>
-    Int32Array.from({ length: pixels * most }, (_, i) => {
-      return places[Math.floor(i / most)]![i % most] ?? count * offsets;
-    }),
-  );
-  return fromPixelRows(gathered.sum([2]), size);
+  return fromPixelRows(spreadRows(windows, windowTable(windows, size, window), 1, size[0] * size[1]), size);
 }
 
 /** For each position of each window a number that falls from kh * kw to 1, and 0 outside the image; [windows, kh * kw, 1]. */
@@ -92,7 +76,7 @@ export function windowRanks(x: Value, window: Window): Value {
   const offsets = window.kernel[0] * window.kernel[1];
   const [rows, columns] = windowCounts(size, window);
   const shape = [rows * columns, offsets, 1];
-  return x.graph.table(`ranks in ${nameOf(size, window)} ${x.dtype}`, x.dtype, shape, () => {
+  return x.graph.named(`ranks in ${nameOf(size, window)} ${x.dtype}`, x.dtype, shape, () => {
     const length = rows * columns * offsets;
     const table = x.dtype === 'float64' ? new Float64Array(length) : new Float32Array(length);
     eachPosition(size, window, (at, offset) => {

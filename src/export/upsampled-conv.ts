@@ -17,7 +17,7 @@ const MERGE = [
 /** The 3 x 3 kernels [O, C, 3, 3] as [C, O, 4, 4]. */
 function mergedKernel(weight: Value): Value {
   const [outputs, inputs] = weight.shape as readonly [number, number];
-  const merge = weight.graph.table(`3x3 to 4x4 ${weight.dtype}`, weight.dtype, [9, 16], () => {
+  const merge = weight.graph.named(`3x3 to 4x4 ${weight.dtype}`, weight.dtype, [9, 16], () => {
     const data = weight.dtype === 'float64' ? new Float64Array(9 * 16) : new Float32Array(9 * 16);
     return data.map((_, at) => {
       const [from, to] = [Math.floor(at / 16), at % 16];

@@ -30,7 +30,7 @@ export class Value {
     readonly name: string,
     readonly dtype: DType,
     readonly shape: Shape,
-    /** Elements of a small integer constant (axes, shapes), which shape inference reads. */
+    /** Elements of a small integer constant (axes, shapes), which shape inference reads, or of a table of positions. */
     readonly integers?: readonly number[],
   ) {}
 

@@ -102,6 +102,8 @@ describe.each<[string, GanName, OptimizerSpec, StepGraphName[], number]>([
   ['the joint step with sgd and schedules', 'pytorch-gan', SGD, ['joint'], 1],
   ['D twice, then G, with dropout', 'mlp', ADAM, D_TWICE, 1],
   ['G, then D, with dropout, sgd and schedules', 'mlp', SGD, ['generator', 'discriminator'], 1],
+  ["dcgan's joint step", 'dcgan', ADAM, ['joint'], 1],
+  ["dcgan, whose D has running statistics that G's step moves too", 'dcgan', ADAM, D_TWICE, 1],
   ['the joint step on two threads', 'pytorch-gan', ADAM, ['joint'], 2],
 ])('%s', (_name, gan, optimizer, order, threads) => {
   const training = setUp(gan, optimizer, order, threads);

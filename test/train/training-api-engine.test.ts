@@ -111,6 +111,8 @@ async function compare(
       : name.endsWith('running_var')
         ? 'running'
         : 'parameters';
+    // Two passes a step move D's here, and three there: see artifacts.ts.
+    if (kind === 'running' && name.startsWith('discriminator')) continue;
     if (kind !== 'losses') worst[kind] = Math.max(worst[kind], error);
   }
   return worst;
@@ -139,6 +141,13 @@ describe('the training-api engine', () => {
     const worst = await compare(optionsFor(gan, 8, 16, { generatorLoss }), order, 12);
     expect(worst.losses).toBeLessThan(1e-4);
     expect(worst.parameters).toBeLessThan(1e-3);
+    expect(worst.running).toBeLessThan(1e-3);
+  });
+
+  it("agrees with it on dcgan, but for the move that G's loss gives D's running statistics", async () => {
+    const worst = await compare(optionsFor('dcgan', 8, 16), ['joint'], 4, 8);
+    expect(worst.losses).toBeLessThan(1e-4);
+    expect(worst.parameters).toBeLessThan(1e-2);
     expect(worst.running).toBeLessThan(1e-3);
   });
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { GANS } from '../../src/export/index.js';
 import { ganOnnx, smallRun, temporaryFolder } from '../support/cli.js';
 import { softwareVulkan } from '../support/software-vulkan.js';
 import { runWithVulkan } from './in-child.js';
@@ -7,23 +8,39 @@ import { runWithVulkan } from './in-child.js';
 describe.skipIf(softwareVulkan() === undefined)('webgpu in Node', () => {
   it('takes every node of every step graph, at full size', async () => {
     const found = await runWithVulkan<Record<string, string>>('placement.mjs');
-    expect(Object.keys(found)).toHaveLength(12);
+    expect(Object.keys(found)).toHaveLength(6 * Object.keys(GANS).length);
     for (const [graph, where] of Object.entries(found)) expect(where, graph).toBe('all on webgpu');
   }, 120_000);
 
   it.each([
     ['mlp', ['joint']],
     ['pytorch-gan', ['discriminator', 'generator']],
+    ['dcgan', ['discriminator', 'generator'], '3'],
   ])(
-    'trains %s for 20 steps of %j as the cpu does, with its state on the GPU',
-    async (network, order) => {
+    'trains %s for 20 steps (dcgan: 3) of %j as the cpu does, with its state on the GPU',
+    async (network, order, steps = '20') => {
       type Result = { worstLoss: number; worstParameter: number };
-      const { worstLoss, worstParameter } = await runWithVulkan<Result>('train.mjs', network, '20', ...order);
+      const { worstLoss, worstParameter } = await runWithVulkan<Result>(
+        'train.mjs',
+        network,
+        steps,
+        ...order,
+      );
       expect(worstLoss).toBeLessThan(1e-3);
       expect(worstParameter).toBeLessThan(1e-3);
     },
     240_000,
   );
+
+  it('takes every node of convolutions, pools and their gradients, and computes what the cpu does', async () => {
+    type Result = { elsewhere: string[]; worst: number };
+    const found = await runWithVulkan<Record<string, Result>>('windows.mjs');
+    expect(Object.keys(found).length).toBeGreaterThan(10);
+    for (const [name, { elsewhere, worst }] of Object.entries(found)) {
+      expect(elsewhere, name).toEqual([]);
+      expect(worst, name).toBeLessThan(1e-3);
+    }
+  }, 240_000);
 
   it('disposes of every tensor that a step replaces: as many live ones as there is state, however long it trains', async () => {
     type Report = { step: number; rss: number; live: number };
