@@ -20,7 +20,7 @@ import { UserError } from '../system/user-error.js';
 import { integerOption, numberOption } from './arguments.js';
 import { choiceOption } from './config-flags.js';
 import { type GeneratorFlags, generatorOptions } from './generator-flags.js';
-import { openGenerator, readGenerator, samplingProblem } from './open-generator.js';
+import { openGenerator, readGeneratorFile, samplingProblem } from './open-generator.js';
 
 interface InterpolateFlags extends GeneratorFlags {
   from: number;
@@ -67,7 +67,7 @@ async function interpolate(path: string, flags: InterpolateFlags): Promise<void>
     throw new UserError(`--out ${out}: expected a name that ends with ${Object.keys(WRITERS).join(' or ')}`);
   }
   const target = outputTarget('--out', out, 'file', force);
-  const generator = await openGenerator(path, await readGenerator(path), flags);
+  const generator = await openGenerator(path, await readGeneratorFile(path), flags);
   try {
     const [, height, width] = generator.description.image;
     const pixels = steps * height * width * (flags.scale ?? 1) ** 2;

@@ -1,13 +1,12 @@
 /** Opens the generator that a command samples. */
 
 import { DeviceError, Generator, InvalidModelError, type SampleDevice, TILE } from '../infer/index.js';
+import { MAX_MODEL_BYTES } from '../infer/model-file.js';
 import { readBounded } from '../system/files.js';
 import { availableMemory, gibibytes } from '../system/memory.js';
 import { UserError } from '../system/user-error.js';
 import { type GeneratorFlags, generatorSettings } from './generator-flags.js';
 
-/** Protobuf's own limit on a file. */
-const MAX_MODEL_BYTES = 2 ** 31;
 const EXPECTED = 'a generator.onnx, as gan-onnx train leaves it';
 
 /** What the device or the model is to blame for, with its name in front. */
@@ -17,8 +16,14 @@ export function samplingProblem(path: string, error: unknown): unknown {
   return new UserError(`${path}: ${error.message}: expected ${EXPECTED}`);
 }
 
-export function readGenerator(path: string): Promise<Uint8Array> {
-  return readBounded(path, MAX_MODEL_BYTES, EXPECTED);
+/**
+ * Reads the bytes of a generator's file; what they say is not looked at.
+ *
+ * @param maxBytes most bytes that it may hold
+ * @throws UserError when it cannot be read, is not a regular file, or is too large
+ */
+export function readGeneratorFile(path: string, maxBytes: number = MAX_MODEL_BYTES): Promise<Uint8Array> {
+  return readBounded(path, maxBytes, EXPECTED);
 }
 
 /** Loads a generator, and says on stderr what `auto` chose. */

@@ -3,7 +3,7 @@
 import { openSampleParts, type SampleParts, writeSampleParts } from '../infer/index.js';
 import { generatorSettings } from './generator-flags.js';
 import { interruptible } from './interrupt.js';
-import { checkSampleMemory, openGenerator, readGenerator, samplingProblem } from './open-generator.js';
+import { checkSampleMemory, openGenerator, readGeneratorFile, samplingProblem } from './open-generator.js';
 import { createProgress } from './progress.js';
 import { outOf, type SampleFlags } from './sample-flags.js';
 
@@ -56,7 +56,7 @@ async function draw(path: string, model: Uint8Array, opened: SampleParts, flags:
 export async function sampleParts(path: string, flags: SampleFlags): Promise<void> {
   const { count, start, seed, format, partSize, shard, force = false } = flags;
   const out = outOf(flags);
-  const model = await readGenerator(path);
+  const model = await readGeneratorFile(path);
   const opened = await openSampleParts(
     {
       model,

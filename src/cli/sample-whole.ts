@@ -11,7 +11,7 @@ import { digitsBelow, type SamplePlan, type SampleWriter } from '../infer/writer
 import { errorCode } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
 import { InterruptedError, interruptible } from './interrupt.js';
-import { checkSampleMemory, openGenerator, readGenerator, samplingProblem } from './open-generator.js';
+import { checkSampleMemory, openGenerator, readGeneratorFile, samplingProblem } from './open-generator.js';
 import { createProgress } from './progress.js';
 import { outOf, type SampleFlags, STDOUT } from './sample-flags.js';
 
@@ -86,7 +86,7 @@ async function drawAll(
 export async function sampleWhole(path: string, flags: SampleFlags): Promise<void> {
   const { count, start, format, columns } = flags;
   const targets = outputTargets(path, flags);
-  const generator = await openGenerator(path, await readGenerator(path), flags);
+  const generator = await openGenerator(path, await readGeneratorFile(path), flags);
   const pool = createPngPool(flags.workers ?? availableParallelism());
   const writers: SampleWriter[] = [];
   const discard = (): void => {

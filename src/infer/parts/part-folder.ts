@@ -2,9 +2,9 @@
 
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { errorCode, fileProblem, readBounded } from '../../system/files.js';
+import { completeName, errorCode, fileProblem, readBounded } from '../../system/files.js';
 import { UserError } from '../../system/user-error.js';
-import { checkParent, completeName } from '../writers/target.js';
+import { checkParent } from '../writers/target.js';
 import { partAt, partCount, type Shard } from './job.js';
 import {
   differences,

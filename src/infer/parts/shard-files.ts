@@ -1,11 +1,11 @@
 /** What a shard writes beside its parts: the folder made ready, and the manifest, unfinished and finished. */
 
 import { existsSync } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode } from '../../system/files.js';
+import { errorCode, replaceFile } from '../../system/files.js';
 import { SAMPLE_FORMATS } from '../writers/index.js';
-import { checkSpace, onTarget, partialName, type SampleTarget } from '../writers/target.js';
+import { checkSpace, onTarget, type SampleTarget } from '../writers/target.js';
 import {
   type ManifestHeader,
   manifestName,
@@ -17,18 +17,6 @@ import {
 import type { SampleParts } from './open-parts.js';
 import { FLAG, removeLeftovers, removeRun } from './part-folder.js';
 import { planOf, targetIn } from './part-output.js';
-
-/** Replaces a small file, whole or not at all. */
-async function replaceFile(target: SampleTarget, text: string): Promise<void> {
-  const temporary = partialName(target.path);
-  try {
-    await onTarget(target, writeFile(temporary, text, { flag: 'wx', flush: true }));
-    await onTarget(target, rename(temporary, target.path));
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
-  }
-}
 
 /** Makes the folder ready, and begins the shard's unfinished manifest there with the parts that are kept. */
 export async function beginShard(opened: SampleParts, header: ManifestHeader): Promise<FileHandle> {
@@ -48,7 +36,8 @@ export async function beginShard(opened: SampleParts, header: ManifestHeader): P
   const names = new Set([...manifests, ...parts.flatMap(({ name, latents }) => [name, latents])]);
   await onTarget(whole, removeLeftovers(folder, names));
   const target = targetIn(opened, progressName(shard));
-  await replaceFile(target, progressText({ header, entries: [...kept.values()] }));
+  const text = progressText({ header, entries: [...kept.values()] });
+  await onTarget(target, replaceFile(target.path, text));
   return onTarget(target, open(target.path, 'a'));
 }
 
@@ -60,7 +49,8 @@ export async function endShard(
 ): Promise<void> {
   const { shard, parts } = opened;
   const ordered = parts.map(({ name }) => entries.get(name)!);
-  await replaceFile(targetIn(opened, manifestName(shard)), manifestText({ header, entries: ordered }));
+  const target = targetIn(opened, manifestName(shard));
+  await onTarget(target, replaceFile(target.path, manifestText({ header, entries: ordered })));
   const progress = targetIn(opened, progressName(shard));
   await onTarget(progress, rm(progress.path, { force: true }));
 }

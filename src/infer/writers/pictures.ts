@@ -4,10 +4,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode } from '../../system/files.js';
+import { errorCode, temporaryName } from '../../system/files.js';
 import { UserError } from '../../system/user-error.js';
 import type { PngPool } from '../png-pool.js';
-import { onTarget, partialName, type SampleTarget } from './target.js';
+import { onTarget, type SampleTarget } from './target.js';
 import { pictureName, type SamplePlan, type SampleWriter } from './writer.js';
 
 /** Name of the file with the checksums of a folder's pictures; `sha256sum -c` reads it. */
@@ -45,7 +45,7 @@ export async function pictureFolderWriter(
   pool: PngPool,
   { sums = false }: PictureFolderOptions = {},
 ): Promise<SampleWriter> {
-  const temporary = partialName(target.path);
+  const temporary = temporaryName(target.path);
   await onTarget(target, mkdir(temporary));
   const hash = createHash('sha256');
   let lines = '';
@@ -74,7 +74,7 @@ export async function pictureFolderWriter(
     discard() {
       if (!existsSync(temporary)) return;
       // When the process is made to end, threads still write there: nothing more once it has another name.
-      const doomed = partialName(target.path);
+      const doomed = temporaryName(target.path);
       renameSync(temporary, doomed);
       for (let attempts = 10; existsSync(doomed) && attempts > 0; attempts--) {
         try {
