@@ -1,6 +1,7 @@
 /** Opens the generator that a command samples. */
 
-import { DeviceError, Generator, InvalidModelError, type SampleDevice, TILE } from '../infer/index.js';
+import { drawSize } from '../infer/draw-batches.js';
+import { DeviceError, Generator, InvalidModelError, type SampleDevice } from '../infer/index.js';
 import { MAX_MODEL_BYTES } from '../infer/model-file.js';
 import { readBounded } from '../system/files.js';
 import { availableMemory, gibibytes } from '../system/memory.js';
@@ -48,13 +49,14 @@ export async function openGenerator(
 /** Batches that are held at once: one is drawn, one is written, with its bytes. */
 const BATCHES = 3;
 
-/** Refuses what cannot be held in memory: a tile of images, and the batches at hand. */
+/** Refuses what cannot be held in memory: a run's images, and the batches at hand. */
 export function checkSampleMemory(
   { description }: Generator,
   { batchSize, count }: { batchSize: number; count: number },
 ): void {
   const pixels = description.image.reduce((a, b) => a * b, 1);
-  const needed = (TILE + BATCHES * Math.min(batchSize, count)) * (pixels + description.latentSize) * 4;
+  const samples = description.batch + BATCHES * Math.min(drawSize(description, batchSize), count);
+  const needed = samples * (pixels + description.latentSize) * 4;
   const available = availableMemory();
   if (needed <= available) return;
   throw new UserError(

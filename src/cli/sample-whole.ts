@@ -2,7 +2,7 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { batchesOf, drawBatches } from '../infer/draw-batches.js';
+import { batchesOf, drawBatches, drawSize } from '../infer/draw-batches.js';
 import { type Generator, SAMPLE_FORMATS, type SampleFormat } from '../infer/index.js';
 import { createPngPool, type PngPool } from '../infer/png-pool.js';
 import { openLatents, openStream, openWriter } from '../infer/writers/index.js';
@@ -64,12 +64,13 @@ async function drawAll(
   { count, start, seed, batchSize }: SampleFlags,
   signal: AbortSignal,
 ): Promise<void> {
+  const { description } = generator;
   const progress = createProgress(count, 'samples');
   try {
     await drawBatches(
       generator,
       seed,
-      batchesOf({ start, count }, batchSize),
+      batchesOf({ start, count }, drawSize(description, batchSize), description.batch),
       async (samples, batch) => {
         for (const writer of writers) await writer.write(samples);
         progress.update(batch.start + batch.count - start, '');

@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { packageVersion } from '../../system/package-version.js';
 import { UserError } from '../../system/user-error.js';
-import { batchesOf, drawBatches, type SampleRange } from '../draw-batches.js';
+import { batchesOf, drawBatches, drawSize, type SampleRange } from '../draw-batches.js';
 import type { Generator } from '../node.js';
 import { createPngPool } from '../png-pool.js';
 import { onTarget } from '../writers/target.js';
@@ -40,8 +40,8 @@ interface PartBatch extends SampleRange {
   part: Part;
 }
 
-function* batchesOfParts(parts: readonly Part[], size: number): Iterable<PartBatch> {
-  for (const part of parts) for (const batch of batchesOf(part, size)) yield { ...batch, part };
+function* batchesOfParts(parts: readonly Part[], size: number, tile: number): Iterable<PartBatch> {
+  for (const part of parts) for (const batch of batchesOf(part, size, tile)) yield { ...batch, part };
 }
 
 /**
@@ -58,6 +58,7 @@ export async function writeSampleParts(
   options: WritePartsOptions = {},
 ): Promise<void> {
   const { batchSize = 256, workers = availableParallelism(), signal, progress } = options;
+  const { description } = generator;
   const { job, parts, kept, shard } = opened;
   const header = headerOf(opened, generator);
   const missing = parts.filter(({ name }) => !kept.has(name));
@@ -72,7 +73,7 @@ export async function writeSampleParts(
     await drawBatches(
       generator,
       job.seed,
-      batchesOfParts(missing, batchSize),
+      batchesOfParts(missing, drawSize(description, batchSize), description.batch),
       async (samples, { part, start, count }) => {
         open ??= await openPart(opened, part, generator.description, pool);
         await open.write(samples);
