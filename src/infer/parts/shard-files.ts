@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { errorCode, replaceFile } from '../../system/files.js';
 import { SAMPLE_FORMATS } from '../writers/index.js';
 import { checkSpace, onTarget, type SampleTarget } from '../writers/target.js';
@@ -15,16 +15,17 @@ import {
   progressText,
 } from './manifest.js';
 import type { SampleParts } from './open-parts.js';
-import { FLAG, removeLeftovers, removeRun } from './part-folder.js';
 import { planOf, targetIn } from './part-output.js';
+import { removeLeftovers, removeRun } from './remove-run.js';
 
 /** Makes the folder ready, and begins the shard's unfinished manifest there with the parts that are kept. */
 export async function beginShard(opened: SampleParts, header: ManifestHeader): Promise<FileHandle> {
-  const { job, folder, shard, parts, kept, replaced } = opened;
-  const whole: SampleTarget = { flag: FLAG, path: folder };
+  const { job, folder, shard, parts, kept, replaced, resplit, optionName } = opened;
+  const whole: SampleTarget = { flag: optionName('out'), path: folder };
+  const roomy: SampleTarget = { ...whole, advice: `use a smaller ${optionName('count')} or another disk` };
   const plans = parts.filter(({ name }) => !kept.has(name)).map((part) => planOf(job, part, header.shape));
   const needed = plans.reduce((sum, plan) => sum + SAMPLE_FORMATS[job.format].leastBytes(plan), 0);
-  await onTarget(whole, checkSpace(whole, needed, existsSync(folder) ? folder : dirname(folder)));
+  await onTarget(whole, checkSpace(roomy, needed, existsSync(folder) ? folder : dirname(folder)));
   await onTarget(
     whole,
     mkdir(folder).catch((error: unknown) => {
@@ -32,6 +33,7 @@ export async function beginShard(opened: SampleParts, header: ManifestHeader): P
     }),
   );
   for (const name of replaced) await onTarget(whole, removeRun(folder, name));
+  for (const name of resplit) await onTarget(whole, rm(join(folder, name), { force: true }));
   const manifests = [manifestName(shard), progressName(shard)];
   const names = new Set([...manifests, ...parts.flatMap(({ name, latents }) => [name, latents])]);
   await onTarget(whole, removeLeftovers(folder, names));

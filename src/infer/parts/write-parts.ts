@@ -10,12 +10,11 @@ import { onTarget } from '../writers/target.js';
 import type { Part } from './job.js';
 import { differences, type ManifestHeader, progressLine, progressName } from './manifest.js';
 import type { SampleParts } from './open-parts.js';
-import { FLAG } from './part-folder.js';
 import { type OpenPart, openPart, targetIn } from './part-output.js';
 import { beginShard, endShard } from './shard-files.js';
 
 export interface WritePartsOptions {
-  /** Samples held in memory at once, twice; 256 by default. */
+  /** Samples held in memory at once, twice; 256 by default. A batch that the model fixes is always drawn whole. */
   batchSize?: number;
   /** Threads that encode PNG files; one for each core by default. */
   workers?: number;
@@ -25,12 +24,15 @@ export interface WritePartsOptions {
   progress?: (samples: number) => void;
 }
 
-function headerOf({ job, shard, folder, header }: SampleParts, generator: Generator): ManifestHeader {
+function headerOf(
+  { job, shard, folder, header, optionName }: SampleParts,
+  generator: Generator,
+): ManifestHeader {
   const { device } = generator.placement;
   const difference = header && differences(header, { device });
   if (difference) {
     throw new UserError(
-      `${FLAG} ${folder} holds samples of another run (${difference}): use its device, or another folder`,
+      `${optionName('out')} ${folder} holds samples of another run (${difference}): use its device, or another folder`,
     );
   }
   return { 'gan-onnx': packageVersion(), ...job, shape: generator.description.image, device, shard };
@@ -58,8 +60,8 @@ export async function writeSampleParts(
   options: WritePartsOptions = {},
 ): Promise<void> {
   const { batchSize = 256, workers = availableParallelism(), signal, progress } = options;
-  const { description } = generator;
   const { job, parts, kept, shard } = opened;
+  const { description } = generator;
   const header = headerOf(opened, generator);
   const missing = parts.filter(({ name }) => !kept.has(name));
   const entries = new Map(kept);
@@ -75,7 +77,7 @@ export async function writeSampleParts(
       job.seed,
       batchesOfParts(missing, drawSize(description, batchSize), description.batch),
       async (samples, { part, start, count }) => {
-        open ??= await openPart(opened, part, generator.description, pool);
+        open ??= await openPart(opened, part, description, pool);
         await open.write(samples);
         if (start + count === part.start + part.count) {
           const entry = await open.finish();
