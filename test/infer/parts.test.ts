@@ -240,6 +240,11 @@ describe('verifying the parts that are there', () => {
     const opened = openSampleParts({ ...request, out }, { progress, signal: stop.signal });
     await expect(opened).rejects.toThrow('enough');
     expect(verified).toEqual([0, 1, 2]);
+    const late = new AbortController();
+    const atTheEnd = (done: number) => done === 5 && late.abort(new Error('late'));
+    await expect(
+      openSampleParts({ ...request, out }, { progress: atTheEnd, signal: late.signal }),
+    ).rejects.toThrow('late');
   });
 });
 

@@ -37,7 +37,7 @@ export interface PartsRequest {
   seed?: number;
   /** Number of the first sample; 0 by default. */
   start?: number;
-  /** Samples a part; 1024 by default. Multiples of 64 are the fastest. */
+  /** Samples a part; 1024 by default. Multiples of the model's batch, 64 unless it fixes another, are the fastest. */
   partSize?: number;
   /** This process's share; all of it by default. */
   shard?: Shard;
@@ -45,7 +45,7 @@ export interface PartsRequest {
   latents?: boolean;
   /** Where the generator will run, if that is known already. */
   device?: string | undefined;
-  /** Whether another run's files in the folder may be replaced; never anybody else's. */
+  /** Whether another run's files in the folder, or manifests of another split, may be replaced; never anybody else's. */
   force?: boolean;
 }
 
@@ -199,6 +199,7 @@ export async function openSampleParts(
   const kept = await verifiedParts(folder, job, parts, entries, options);
   const missing = parts.filter(({ name }) => !kept.has(name));
   await checkPlaces(folder, job, missing, entries, found, options);
+  options.signal?.throwIfAborted();
   const complete =
     ended && own !== undefined && missing.length === 0 && replaced.length === 0 && resplit.length === 0;
   return { job, shard, folder, parts, kept, complete, header: own?.header, replaced, resplit, optionName };
