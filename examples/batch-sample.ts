@@ -37,7 +37,7 @@ const shard = await openSampleParts(
     seed: Number(values.seed),
     shard: { index, of },
   },
-  console.error,
+  { note: console.error },
 );
 if (!shard.complete) {
   const generator = await Generator.load(model);

@@ -9,7 +9,7 @@ import { UserError } from '../system/user-error.js';
 import { integerOption } from './arguments.js';
 import { choiceOption } from './config-flags.js';
 import { type GeneratorFlags, generatorOptions } from './generator-flags.js';
-import { openGenerator, readGenerator, samplingProblem } from './open-generator.js';
+import { openGenerator, readGeneratorFile, samplingProblem } from './open-generator.js';
 
 export interface PictureFlags extends GeneratorFlags {
   out: string;
@@ -70,7 +70,7 @@ export async function drawPicture(
   draw: (generator: Generator) => Promise<Uint8Array>,
 ): Promise<void> {
   const target = outputTarget('--out', flags.out, 'file', flags.force ?? false);
-  const generator = await openGenerator(path, await readGenerator(path), flags);
+  const generator = await openGenerator(path, await readGeneratorFile(path), flags);
   try {
     writeFileAtomically(target.path, await draw(generator));
   } catch (error) {

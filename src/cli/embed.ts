@@ -1,24 +1,20 @@
 /** `gan-onnx embed`: a folder that any static server shows as a page with a generator in it. */
 
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
-import { describeGenerator, INTERPOLATIONS, InvalidModelError } from '../infer/index.js';
-import {
-  checkWritable,
-  fileProblem,
-  readBounded,
-  temporaryName,
-  writeFileAtomically,
-} from '../system/files.js';
+import { describeGenerator, INTERPOLATIONS } from '../infer/index.js';
+import { MAX_DOWNLOAD_BYTES } from '../infer/model-file.js';
+import { checkWritable, copyFileAtomically, writeFileAtomically } from '../system/files.js';
 import { serveFolder } from '../system/static-server.js';
 import { UserError } from '../system/user-error.js';
 import { integerOption } from './arguments.js';
 import { choiceOption } from './config-flags.js';
 import { type GeneratorFlags, generatorOptions, generatorSettings } from './generator-flags.js';
 import { interruptible } from './interrupt.js';
+import { readGeneratorFile, samplingProblem } from './open-generator.js';
 
 interface EmbedFlags extends GeneratorFlags {
   out: string;
@@ -68,9 +64,6 @@ const POLICY = [
   "base-uri 'none'",
   "form-action 'none'",
 ].join('; ');
-
-const MAX_MODEL_BYTES = 512 * 2 ** 20;
-const EXPECTED = 'a generator.onnx, as gan-onnx train leaves it';
 
 /** Text inside HTML. */
 function escaped(text: string): string {
@@ -132,28 +125,15 @@ function checkFolder(out: string, force: boolean): void {
   );
 }
 
-/** Copies a file under a temporary name and renames it. */
-function copy(from: string, to: string): void {
-  const temporary = temporaryName(to);
-  try {
-    copyFileSync(from, temporary);
-    renameSync(temporary, to);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw new UserError(`${to} ${fileProblem(error)}: it was not written`);
-  }
-}
-
 async function embed(path: string, flags: EmbedFlags): Promise<void> {
   const out = resolve(flags.out);
   checkFolder(out, flags.force ?? false);
-  const bytes = await readBounded(path, MAX_MODEL_BYTES, EXPECTED);
+  const bytes = await readGeneratorFile(path, MAX_DOWNLOAD_BYTES);
   try {
     describeGenerator(bytes, generatorSettings(flags));
   } catch (error) {
     if (error instanceof RangeError) throw new UserError(`--${error.message}`);
-    if (!(error instanceof InvalidModelError)) throw error;
-    throw new UserError(`${path}: ${error.message}: expected ${EXPECTED}`);
+    throw samplingProblem(path, error);
   }
   const files = sources(flags.device);
   for (const [name, from] of files) {
@@ -161,7 +141,7 @@ async function embed(path: string, flags: EmbedFlags): Promise<void> {
       throw new UserError(`${from}, the source of ${name}, does not exist: npm ci, or npm run build`);
   }
   mkdirSync(out, { recursive: true });
-  for (const [name, from] of files) copy(from, join(out, name));
+  for (const [name, from] of files) copyFileAtomically(from, join(out, name));
   writeFileAtomically(join(out, 'generator.onnx'), bytes);
   // The page comes last: one that is there has all its files.
   writeFileAtomically(join(out, 'index.html'), page(flags));

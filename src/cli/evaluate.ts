@@ -22,7 +22,7 @@ import { choiceOption } from './config-flags.js';
 import { type Evaluation, evaluationJson, evaluationText } from './evaluate-report.js';
 import { type GeneratorFlags, generatorOptions } from './generator-flags.js';
 import { interruptible } from './interrupt.js';
-import { openGenerator, readGenerator, samplingProblem } from './open-generator.js';
+import { openGenerator, readGeneratorFile, samplingProblem } from './open-generator.js';
 import { createProgress, type Progress } from './progress.js';
 
 interface EvaluateFlags extends GeneratorFlags {
@@ -86,7 +86,7 @@ async function drawPoints(
     await drawBatches(
       generator,
       seed,
-      batchesOf({ start: 0, count }, BATCH),
+      batchesOf({ start: 0, count }, BATCH, generator.description.batch),
       async ({ data }, batch) => {
         points.data.set(pointsFromImages(data, size).data, batch.start * size);
         progress.update(batch.start + batch.count, '');
@@ -137,7 +137,7 @@ async function pointsOf(
     const chosen = imagesAt(train, order.subarray(0, flags.samples));
     return { points: pointsOfImages(chosen), source: { kind: 'real' } };
   }
-  const bytes = await readGenerator(path);
+  const bytes = await readGeneratorFile(path);
   const generator = await openGenerator(path, bytes, flags);
   try {
     checkSize(path, generator.description, splits.test, flags.dataDir);

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { Command, Option } from 'commander';
 import { describeGenerator, type GeneratorDescription, InvalidModelError } from '../infer/index.js';
+import { MAX_MODEL_BYTES } from '../infer/model-file.js';
 import { decodeModel } from '../onnx/index.js';
 import { inspectModel, type ModelSummary } from '../onnx/inspect.js';
 import { readBounded } from '../system/files.js';
@@ -15,8 +16,6 @@ interface InspectFlags {
   dim?: Map<string, number>;
 }
 
-/** Protobuf's own limit on a file. */
-const MAX_MODEL_BYTES = 2 ** 31;
 const EXPECTED = 'an ONNX model, such as generator.onnx';
 
 /** What `gan-onnx sample` can make of it, or why nothing. */

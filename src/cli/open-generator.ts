@@ -1,13 +1,13 @@
 /** Opens the generator that a command samples. */
 
-import { DeviceError, Generator, InvalidModelError, type SampleDevice, TILE } from '../infer/index.js';
+import { drawSize } from '../infer/draw-batches.js';
+import { DeviceError, Generator, InvalidModelError, type SampleDevice } from '../infer/index.js';
+import { MAX_MODEL_BYTES } from '../infer/model-file.js';
 import { readBounded } from '../system/files.js';
 import { availableMemory, gibibytes } from '../system/memory.js';
 import { UserError } from '../system/user-error.js';
 import { type GeneratorFlags, generatorSettings } from './generator-flags.js';
 
-/** Protobuf's own limit on a file. */
-const MAX_MODEL_BYTES = 2 ** 31;
 const EXPECTED = 'a generator.onnx, as gan-onnx train leaves it';
 
 /** What the device or the model is to blame for, with its name in front. */
@@ -17,8 +17,14 @@ export function samplingProblem(path: string, error: unknown): unknown {
   return new UserError(`${path}: ${error.message}: expected ${EXPECTED}`);
 }
 
-export function readGenerator(path: string): Promise<Uint8Array> {
-  return readBounded(path, MAX_MODEL_BYTES, EXPECTED);
+/**
+ * Reads the bytes of a generator's file; what they say is not looked at.
+ *
+ * @param maxBytes most bytes that it may hold
+ * @throws UserError when it cannot be read, is not a regular file, or is too large
+ */
+export function readGeneratorFile(path: string, maxBytes: number = MAX_MODEL_BYTES): Promise<Uint8Array> {
+  return readBounded(path, maxBytes, EXPECTED);
 }
 
 /** Loads a generator, and says on stderr what `auto` chose. */
@@ -43,13 +49,14 @@ export async function openGenerator(
 /** Batches that are held at once: one is drawn, one is written, with its bytes. */
 const BATCHES = 3;
 
-/** Refuses what cannot be held in memory: a tile of images, and the batches at hand. */
+/** Refuses what cannot be held in memory: a run's images, and the batches at hand. */
 export function checkSampleMemory(
   { description }: Generator,
   { batchSize, count }: { batchSize: number; count: number },
 ): void {
   const pixels = description.image.reduce((a, b) => a * b, 1);
-  const needed = (TILE + BATCHES * Math.min(batchSize, count)) * (pixels + description.latentSize) * 4;
+  const samples = description.batch + BATCHES * Math.min(drawSize(description, batchSize), count);
+  const needed = samples * (pixels + description.latentSize) * 4;
   const available = availableMemory();
   if (needed <= available) return;
   throw new UserError(

@@ -1,10 +1,16 @@
 /** `gan-onnx sample` into a folder of parts, of which this process writes its shard. */
 
-import { openSampleParts, type SampleParts, writeSampleParts } from '../infer/index.js';
+import {
+  type OptionName,
+  openSampleParts,
+  type PartsRequest,
+  type SampleParts,
+  writeSampleParts,
+} from '../infer/index.js';
 import { generatorSettings } from './generator-flags.js';
 import { interruptible } from './interrupt.js';
-import { checkSampleMemory, openGenerator, readGenerator, samplingProblem } from './open-generator.js';
-import { createProgress } from './progress.js';
+import { checkSampleMemory, openGenerator, readGeneratorFile, samplingProblem } from './open-generator.js';
+import { createProgress, type Progress } from './progress.js';
 import { outOf, type SampleFlags } from './sample-flags.js';
 
 function plural(count: number, thing: string): string {
@@ -53,27 +59,75 @@ async function draw(path: string, model: Uint8Array, opened: SampleParts, flags:
   }
 }
 
+/** Milliseconds of verifying after which it is shown: before, nobody wonders. */
+const SHOW_AFTER = 1000;
+
+const FLAGS = {
+  out: '--out',
+  format: '--format',
+  partSize: '--part-size',
+  count: '--count',
+  shard: '--shard',
+  force: '--force',
+} as const satisfies Record<Parameters<OptionName>[0], string>;
+
+/** Finds what is done already. That reads all of it: it can be interrupted, and shows how far it is. */
+async function open(request: PartsRequest): Promise<SampleParts> {
+  let progress: Progress | undefined;
+  let [verified, total] = [0, 0];
+  const say = (message: string): void => {
+    if (progress === undefined) process.stderr.write(`${message}\n`);
+    else progress.note(message);
+  };
+  const began = performance.now();
+  const show = (): void => {
+    if (total === 0 || performance.now() - began < SHOW_AFTER) return;
+    if (progress === undefined) {
+      progress = createProgress(total, 'parts verified');
+      progress.note('verifying the parts that are there');
+    }
+    progress.update(verified, '');
+  };
+  // One part may be large: the first line does not wait for its end.
+  const timer = setTimeout(show, SHOW_AFTER + 1);
+  try {
+    return await interruptible(
+      (signal) =>
+        openSampleParts(request, {
+          note: say,
+          signal,
+          optionName: (option) => FLAGS[option],
+          progress(done, of) {
+            [verified, total] = [done, of];
+            show();
+          },
+        }),
+      () => say('ending; nothing was changed (Ctrl-C again ends at once)'),
+    );
+  } finally {
+    clearTimeout(timer);
+    progress?.stop();
+  }
+}
+
 export async function sampleParts(path: string, flags: SampleFlags): Promise<void> {
   const { count, start, seed, format, partSize, shard, force = false } = flags;
   const out = outOf(flags);
-  const model = await readGenerator(path);
-  const opened = await openSampleParts(
-    {
-      model,
-      options: generatorSettings(flags),
-      out,
-      format,
-      count,
-      seed,
-      start,
-      latents: flags.latents === true,
-      device: flags.device === 'auto' ? undefined : flags.device,
-      force,
-      ...(partSize === undefined ? {} : { partSize }),
-      ...(shard === undefined ? {} : { shard }),
-    },
-    (message) => process.stderr.write(`${message}\n`),
-  );
+  const model = await readGeneratorFile(path);
+  const opened = await open({
+    model,
+    options: generatorSettings(flags),
+    out,
+    format,
+    count,
+    seed,
+    start,
+    latents: flags.latents === true,
+    device: flags.device === 'auto' ? undefined : flags.device,
+    force,
+    ...(partSize === undefined ? {} : { partSize }),
+    ...(shard === undefined ? {} : { shard }),
+  });
   if (opened.complete) {
     process.stdout.write(`${describeShard(opened)}: ${out} was complete already\n`);
     return;

@@ -2,7 +2,7 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { batchesOf, drawBatches } from '../infer/draw-batches.js';
+import { batchesOf, drawBatches, drawSize } from '../infer/draw-batches.js';
 import { type Generator, SAMPLE_FORMATS, type SampleFormat } from '../infer/index.js';
 import { createPngPool, type PngPool } from '../infer/png-pool.js';
 import { openLatents, openStream, openWriter } from '../infer/writers/index.js';
@@ -11,7 +11,7 @@ import { digitsBelow, type SamplePlan, type SampleWriter } from '../infer/writer
 import { errorCode } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
 import { InterruptedError, interruptible } from './interrupt.js';
-import { checkSampleMemory, openGenerator, readGenerator, samplingProblem } from './open-generator.js';
+import { checkSampleMemory, openGenerator, readGeneratorFile, samplingProblem } from './open-generator.js';
 import { createProgress } from './progress.js';
 import { outOf, type SampleFlags, STDOUT } from './sample-flags.js';
 
@@ -64,12 +64,13 @@ async function drawAll(
   { count, start, seed, batchSize }: SampleFlags,
   signal: AbortSignal,
 ): Promise<void> {
+  const { description } = generator;
   const progress = createProgress(count, 'samples');
   try {
     await drawBatches(
       generator,
       seed,
-      batchesOf({ start, count }, batchSize),
+      batchesOf({ start, count }, drawSize(description, batchSize), description.batch),
       async (samples, batch) => {
         for (const writer of writers) await writer.write(samples);
         progress.update(batch.start + batch.count - start, '');
@@ -86,7 +87,7 @@ async function drawAll(
 export async function sampleWhole(path: string, flags: SampleFlags): Promise<void> {
   const { count, start, format, columns } = flags;
   const targets = outputTargets(path, flags);
-  const generator = await openGenerator(path, await readGenerator(path), flags);
+  const generator = await openGenerator(path, await readGeneratorFile(path), flags);
   const pool = createPngPool(flags.workers ?? availableParallelism());
   const writers: SampleWriter[] = [];
   const discard = (): void => {

@@ -1,7 +1,7 @@
 /** Draws samples batch by batch, in memory that does not grow with their number. */
 
 import type { Generator, Samples } from './node.js';
-import { TILE } from './read-generator.js';
+import type { GeneratorPorts } from './read-generator.js';
 
 /** Samples start .. start + count - 1. */
 export interface SampleRange {
@@ -10,13 +10,26 @@ export interface SampleRange {
 }
 
 /**
- * Splits a range into batches of at most `size`. Where it can it ends them at whole tiles, so that no tile is drawn twice.
+ * Samples to draw at once when `size` are asked for: whole runs of a model that takes one batch only, which would
+ * otherwise draw all of them for a few.
  */
-export function* batchesOf({ start, count }: SampleRange, size: number): Iterable<SampleRange> {
+export function drawSize(
+  { batch, fixedBatch }: Pick<GeneratorPorts, 'batch' | 'fixedBatch'>,
+  size: number,
+): number {
+  return fixedBatch ? Math.ceil(size / batch) * batch : size;
+}
+
+/**
+ * Splits a range into batches of at most `size`. Where it can it ends them at whole tiles, so that no tile is drawn twice.
+ *
+ * @param tile samples of a run of the model
+ */
+export function* batchesOf({ start, count }: SampleRange, size: number, tile: number): Iterable<SampleRange> {
   const end = start + count;
   for (let first = start, next = start; first < end; first = next) {
     next = first + size;
-    if (next - (next % TILE) > first) next -= next % TILE;
+    if (next - (next % tile) > first) next -= next % tile;
     next = Math.min(end, next);
     yield { start: first, count: next - first };
   }

@@ -1,6 +1,7 @@
 /** A model's bytes over HTTP, with a bound and with progress; the same in Node and in a page. */
 
 import { UserError } from '../system/user-error.js';
+import { MAX_DOWNLOAD_BYTES } from './model-file.js';
 
 export interface FetchOptions {
   /** Most bytes that a model may have; 512 MiB by default. */
@@ -11,8 +12,6 @@ export interface FetchOptions {
   signal?: AbortSignal;
 }
 
-const MAX_BYTES = 512 * 2 ** 20;
-
 function tooLarge(url: string, maxBytes: number): UserError {
   return new UserError(`${url} is larger than ${maxBytes} bytes, expected a generator: see option maxBytes`);
 }
@@ -22,7 +21,7 @@ async function readBody(
   response: Response,
   url: string,
   total: number | undefined,
-  { maxBytes = MAX_BYTES, onProgress }: FetchOptions,
+  { maxBytes = MAX_DOWNLOAD_BYTES, onProgress }: FetchOptions,
 ): Promise<Uint8Array> {
   const reader = response.body?.getReader();
   const chunks: Uint8Array[] = [];
@@ -53,7 +52,7 @@ async function readBody(
  * @throws UserError when it cannot be had or is too large; the signal's reason when that ended it
  */
 export async function fetchModel(url: string, options: FetchOptions = {}): Promise<Uint8Array> {
-  const { signal, maxBytes = MAX_BYTES } = options;
+  const { signal, maxBytes = MAX_DOWNLOAD_BYTES } = options;
   try {
     const response = await fetch(url, signal ? { signal } : {});
     if (!response.ok) {

@@ -9,6 +9,9 @@ export { Generator, type LoadOptions, type Samples } from './node.js';
 export {
   DEFAULT_PART_SIZE,
   manifestName,
+  type NamedOption,
+  type OpenPartsOptions,
+  type OptionName,
   openSampleParts,
   type Part,
   type PartEntry,

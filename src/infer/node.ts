@@ -7,6 +7,7 @@ import { type FetchOptions, fetchModel } from './fetch-model.js';
 import { LoadedGenerator } from './generator.js';
 import type { GeneratorOptions } from './generator-options.js';
 import { type NodeLoadOptions, nodeLoader } from './load-node.js';
+import { MAX_MODEL_BYTES } from './model-file.js';
 import { encodePng } from './png.js';
 import type { Samples as AnySamples } from './samples.js';
 
@@ -16,16 +17,13 @@ export type Samples = AnySamples<Promise<Buffer>>;
 
 export interface LoadOptions extends NodeLoadOptions, GeneratorOptions, FetchOptions {}
 
-/** Protobuf's own limit on a file. */
-const MAX_FILE_BYTES = 2 ** 31;
-
 async function readSource(source: string | URL | Uint8Array | ArrayBuffer, options: FetchOptions) {
   if (source instanceof Uint8Array) return source;
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   const text = String(source);
   if (/^https?:\/\//i.test(text)) return fetchModel(text, options);
   const path = /^file:\/\//i.test(text) ? fileURLToPath(text) : text;
-  return readBounded(path, options.maxBytes ?? MAX_FILE_BYTES, 'a generator.onnx');
+  return readBounded(path, options.maxBytes ?? MAX_MODEL_BYTES, 'a generator.onnx');
 }
 
 /**

@@ -1,8 +1,10 @@
 /** Files with care: reading with a bound, writing whole or not at all, and system errors in words. */
 
+import { randomBytes } from 'node:crypto';
 import {
   accessSync,
   constants,
+  copyFileSync,
   existsSync,
   realpathSync,
   renameSync,
@@ -10,7 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { UserError } from './user-error.js';
 
@@ -77,9 +79,29 @@ export function realPath(path: string): string {
   }
 }
 
-/** Where a file is written before it is renamed to `path`. */
+/**
+ * Where a file or folder is written before it is renamed to `path`: a name that no other process has, on any machine.
+ * Numbers of processes would not do: in containers that share a disk, all may have the same one.
+ */
 export function temporaryName(path: string): string {
-  return join(dirname(resolve(path)), `.${basename(path)}.${process.pid}.tmp`);
+  return join(dirname(resolve(path)), `.${basename(path)}.${randomBytes(4).toString('hex')}.tmp`);
+}
+
+/** The name whose `temporaryName` this is; undefined for other names. */
+export function completeName(name: string): string | undefined {
+  return /^\.(.+)\.[0-9a-f]{8}\.tmp$/.exec(name)?.[1];
+}
+
+/** Makes a file under a temporary name and renames it. */
+function makeAtomically(path: string, make: (temporary: string) => void): void {
+  const temporary = temporaryName(path);
+  try {
+    make(temporary);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw new UserError(`${path} ${fileProblem(error)}: it was not written`);
+  }
 }
 
 /**
@@ -88,13 +110,31 @@ export function temporaryName(path: string): string {
  * @throws UserError when it cannot be written
  */
 export function writeFileAtomically(path: string, data: string | Uint8Array): void {
+  makeAtomically(path, (temporary) => writeFileSync(temporary, data, { flag: 'wx', flush: true }));
+}
+
+/**
+ * Copies a file, as `writeFileAtomically` writes one.
+ *
+ * @throws UserError when it cannot be copied
+ */
+export function copyFileAtomically(from: string, to: string): void {
+  makeAtomically(to, (temporary) => copyFileSync(from, temporary, constants.COPYFILE_EXCL));
+}
+
+/**
+ * Writes a file, as `writeFileAtomically` does, while other work goes on.
+ *
+ * @throws the system's error, for the caller to put in words
+ */
+export async function replaceFile(path: string, data: string | Uint8Array): Promise<void> {
   const temporary = temporaryName(path);
   try {
-    writeFileSync(temporary, data, { flush: true });
-    renameSync(temporary, path);
+    await writeFile(temporary, data, { flag: 'wx', flush: true });
+    await rename(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
-    throw new UserError(`${path} ${fileProblem(error)}: it was not written`);
+    await rm(temporary, { force: true });
+    throw error;
   }
 }
 

@@ -1,6 +1,14 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type CommandResult, ganOnnx, temporaryFolder } from '../support/cli.js';
@@ -175,6 +183,83 @@ describe('gan-onnx sample in shards', () => {
     expect((await sample(args, out)).code).toBe(0);
     expect(sums(out)).toEqual(whole);
     expect(readFileSync(join(folder, 'precious'), 'utf8')).toBe('mine');
+  });
+});
+
+describe('gan-onnx sample over parts that are there', () => {
+  it('shows when verifying takes long, and ends cleanly on Ctrl-C', async () => {
+    const out = join(temporaryFolder(), 'parts');
+    const args = '--count 100 --part-size 64 --format idx';
+    await sample(args, out);
+    // A part of 64 GiB of nothing, which takes minutes to verify.
+    const [path, bytes] = [join(out, 'manifest-0-of-1.json'), 2 ** 36];
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replace(/"bytes":\d+/, `"bytes":${bytes}`));
+    truncateSync(join(out, 'part-000000.idx'), bytes);
+    const before = readdirSync(out);
+    const stopped = await ganOnnx(
+      ['sample', MODEL, '--out', out, ...args.split(' ')],
+      {},
+      (child, stderr) => {
+        if (stderr.endsWith('verifying the parts that are there\n')) child.kill('SIGINT');
+      },
+    );
+    expect(stopped).toEqual({
+      code: 130,
+      stdout: '',
+      stderr: 'verifying the parts that are there\nending; nothing was changed (Ctrl-C again ends at once)\n',
+    });
+    expect(readdirSync(out)).toEqual(before);
+  });
+
+  it('with --force leaves alone what is not its own inside a part', async () => {
+    const out = join(temporaryFolder(), 'parts');
+    const args = '--count 20 --part-size 10 --format png';
+    await sample(args, out);
+    writeFileSync(join(out, '000000', 'notes.txt'), 'mine');
+    const before = sums(out);
+    expect(await sample(`${args} --seed 2 --force`, out)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `gan-onnx: --out ${join(out, '000000')} holds files that are not samples: choose another folder\n`,
+    });
+    expect(sums(out)).toEqual(before);
+    mkdirSync(join(out, '000001', '7.png'));
+    // In another format the pictures' folders do not stand in the way, and what is in them stays.
+    expect((await sample('--count 20 --part-size 10 --format idx --force', out)).code).toBe(0);
+    expect(readdirSync(out, { recursive: true }).sort()).toEqual([
+      '000000',
+      '000000/notes.txt',
+      '000001',
+      '000001/7.png',
+      'manifest-0-of-1.json',
+      'part-000000.idx',
+      'part-000001.idx',
+    ]);
+  });
+
+  it('refuses a folder by the name of a picture', async () => {
+    const out = join(temporaryFolder(), 'parts');
+    const args = '--count 20 --part-size 10 --format png';
+    await sample(args, out);
+    mkdirSync(join(out, '000001', '7.png'));
+    expect((await sample(`${args} --seed 2 --force`, out)).stderr).toBe(
+      `gan-onnx: --out ${join(out, '000001')} holds files that are not samples: choose another folder\n`,
+    );
+    expect(readdirSync(join(out, '000001'))).toHaveLength(12);
+  });
+
+  it('in another number of shards refuses, naming both', async () => {
+    const out = join(temporaryFolder(), 'parts');
+    const args = '--count 100 --part-size 10 --format idx';
+    await sample(`${args} --shard 0/2`, out);
+    expect(await sample(`${args} --shard 1/3`, out)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        `gan-onnx: --out ${out} holds these samples in 2 shards (manifest-0-of-2.json), not in 3: ` +
+        'use --shard <i>/2, another folder, or --force to begin again in 3\n',
+    });
   });
 });
 

@@ -34,7 +34,7 @@ describe('gan-onnx sample --out -', () => {
         [MAIN, 'sample', MODEL, '--format', format, '--out', '-', ...args.split(' ')],
         { maxBuffer: 2 ** 24 },
       );
-      expect(stderr.toString()).toBe('300/300 samples  \n300 samples of seed 2: stdout\n');
+      expect(stderr.toString()).toBe('300/300 samples\n300 samples of seed 2: stdout\n');
       expect(status).toBe(0);
       expect(stdout.equals(readFileSync(file))).toBe(true);
     },

@@ -33,7 +33,7 @@ const request = { model, format: 'idx', count: 300, partSize: 64, seed: 7 } as c
 /** Opens a shard and writes what is missing of it. */
 async function sample(options: PartsRequest, how: WritePartsOptions = {}) {
   const notes: string[] = [];
-  const opened = await openSampleParts(options, (line) => notes.push(line));
+  const opened = await openSampleParts(options, { note: (line) => notes.push(line) });
   const generator = await Generator.load(options.model);
   try {
     if (!opened.complete) await writeSampleParts(opened, generator, how);
@@ -224,6 +224,30 @@ describe('the same shard again', () => {
   });
 });
 
+describe('verifying the parts that are there', () => {
+  it('tells how far it is, and ends when it is told to', async () => {
+    const out = join(temporaryFolder(), 'parts');
+    await sample({ ...request, out });
+    const seen: number[][] = [];
+    await openSampleParts({ ...request, out }, { progress: (...counts) => seen.push(counts) });
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5].map((done) => [done, 5]));
+    const stop = new AbortController();
+    const verified: number[] = [];
+    const progress = (done: number) => {
+      verified.push(done);
+      if (done === 2) stop.abort(new Error('enough'));
+    };
+    const opened = openSampleParts({ ...request, out }, { progress, signal: stop.signal });
+    await expect(opened).rejects.toThrow('enough');
+    expect(verified).toEqual([0, 1, 2]);
+    const late = new AbortController();
+    const atTheEnd = (done: number) => done === 5 && late.abort(new Error('late'));
+    await expect(
+      openSampleParts({ ...request, out }, { progress: atTheEnd, signal: late.signal }),
+    ).rejects.toThrow('late');
+  });
+});
+
 describe('a folder of parts', () => {
   const other = buildGeneratorModel(gan, initialState(gan, 'adam', 2), origin);
   const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex').slice(0, 12);
@@ -243,8 +267,8 @@ describe('a folder of parts', () => {
     await sample({ ...request, out });
     const before = contents(out);
     await expect(openSampleParts({ ...request, out, ...change })).rejects.toThrow(
-      `--out ${out} holds samples of another run (${message}): use the settings of manifest-0-of-1.json, ` +
-        'another folder, or --force to replace them',
+      `out ${out} holds samples of another run (${message}): use the settings of manifest-0-of-1.json, ` +
+        'another folder, or force to replace them',
     );
     expect(contents(out)).toEqual(before);
   });
@@ -269,7 +293,7 @@ describe('a folder of parts', () => {
     writeFileSync(join(folder, 'part-000000.idx'), 'mine');
     for (const force of [false, true]) {
       await expect(openSampleParts({ ...request, out: folder, force })).rejects.toThrow(
-        `--out ${folder} holds files that are not samples: choose another folder`,
+        `out ${folder} holds files that are not samples: choose another folder`,
       );
     }
     const file = join(folder, 'part-000000.idx');
@@ -288,7 +312,7 @@ describe('a folder of parts', () => {
       mkdirSync(out);
       writeFileSync(join(out, 'manifest-0-of-1.json'), text);
       await expect(openSampleParts({ ...request, out })).rejects.toThrow(
-        `${join(out, 'manifest-0-of-1.json')} is damaged: expected a manifest of gan-onnx sample: --force to begin again`,
+        `${join(out, 'manifest-0-of-1.json')} is damaged: expected a manifest of gan-onnx sample: force to begin again`,
       );
       await sample({ ...request, out, force: true });
       expect((await sample({ ...request, out })).complete).toBe(true);
@@ -300,14 +324,17 @@ describe('a folder of parts', () => {
     await sample({ ...request, out });
     const whole = contents(out);
     const path = join(out, 'manifest-0-of-1.json');
-    const manifest = JSON.parse(readFileSync(path, 'utf8'));
-    const [first, second] = manifest.parts;
-    manifest.parts = [
+    const [text, begin] = [readFileSync(path, 'utf8'), '"parts": ['];
+    const [first, second] = JSON.parse(text).parts;
+    const entries = [
       { ...second, name: first.name },
       { ...first, name: '../../etc/passwd' },
     ];
-    writeFileSync(path, JSON.stringify(manifest));
-    expect((await sample({ ...request, out })).kept).toEqual([]);
+    const lines = entries.map((entry) => `\n    ${JSON.stringify(entry)}`).join(',');
+    writeFileSync(path, `${text.slice(0, text.indexOf(begin))}${begin}${lines}\n  ]\n}\n`);
+    const { kept, notes } = await sample({ ...request, out });
+    expect(kept).toEqual([]);
+    expect(notes[0]).toBe('part-000000.idx is there and in no manifest: drawing it again');
     expect(contents(out)).toEqual(whole);
   });
 
@@ -315,17 +342,106 @@ describe('a folder of parts', () => {
     const out = join(temporaryFolder(), 'parts');
     await sample({ ...request, out });
     const path = join(out, 'manifest-0-of-1.json');
-    const manifest = JSON.parse(readFileSync(path, 'utf8'));
-    writeFileSync(path, JSON.stringify({ ...manifest, device: 'cpu\u001b[2J' }));
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replace('"device": "cpu"', '"device": "cpu\\u001b[2J"'));
     await expect(openSampleParts({ ...request, out, device: 'cpu' })).rejects.toThrow(/json is damaged/);
   });
 
+  it('whose manifest is huge is refused at once, whatever it is filled with', async () => {
+    const out = join(temporaryFolder(), 'parts');
+    await sample({ ...request, out });
+    const [finished, progress] = ['manifest-0-of-1.json', 'manifest-0-of-1.jsonl'];
+    const text = readFileSync(join(out, finished), 'utf8');
+    const { parts, ...header } = JSON.parse(text);
+    rmSync(join(out, finished));
+    const line = JSON.stringify(header);
+    // The job's own bound: five parts. And a job of a hundred thousand parts, none of which is one.
+    const small = Buffer.concat([Buffer.from(`${line}\n`), Buffer.alloc(20_000_000, '\n')]);
+    writeFileSync(join(out, progress), small);
+    await expect(openSampleParts({ ...request, out })).rejects.toThrow(`${progress} is damaged`);
+    const many = JSON.stringify({ ...header, count: 6_400_000 });
+    writeFileSync(join(out, progress), `${many}\n${'\n'.repeat(20_000_000)}`);
+    const job = { ...request, count: 6_400_000, out };
+    const { kept } = await openSampleParts(job);
+    expect(kept.size).toBe(0);
+    rmSync(join(out, progress));
+    const opened = text.slice(0, text.indexOf('"parts"')).replace('"count": 300', '"count": 6400000');
+    for (const filling of ['[],', '[', '\n', '\n    {},']) {
+      const bytes = Buffer.alloc(20_000_000, filling);
+      writeFileSync(join(out, finished), Buffer.concat([Buffer.from(`${opened}"parts": [`), bytes]));
+      await expect(openSampleParts(job)).rejects.toThrow(`${finished} is damaged`);
+    }
+    expect(parts).toHaveLength(5);
+  });
+
+  it('whose unfinished manifest has a line that is no entry is believed up to there', async () => {
+    const out = join(temporaryFolder(), 'parts');
+    await sample({ ...request, out });
+    const whole = contents(out);
+    const { parts, ...header } = JSON.parse(readFileSync(join(out, 'manifest-0-of-1.json'), 'utf8'));
+    rmSync(join(out, 'manifest-0-of-1.json'));
+    const lines = [header, parts[0], { ...parts[1], bytes: -1 }, parts[2]].map((line) =>
+      JSON.stringify(line),
+    );
+    writeFileSync(join(out, 'manifest-0-of-1.jsonl'), `${lines.join('\n')}\n`);
+    const { kept, notes } = await sample({ ...request, out });
+    expect(kept).toEqual(['part-000000.idx']);
+    expect(notes).toEqual(
+      [1, 2, 3, 4].map((i) => `part-00000${i}.idx is there and in no manifest: drawing it again`),
+    );
+    expect(contents(out)).toEqual(whole);
+  });
+
+  it('says of every file that no manifest knows that it is drawn again, also of latents', async () => {
+    const out = join(temporaryFolder(), 'parts');
+    const job = { ...request, out, latents: true };
+    await sample({ ...job, shard: { index: 0, of: 2 } });
+    writeFileSync(join(out, 'part-000003.idx'), 'mine');
+    writeFileSync(join(out, 'latents-000004.npy'), 'mine');
+    const { notes } = await sample({ ...job, shard: { index: 1, of: 2 } });
+    expect(notes).toEqual([
+      'part-000003.idx is there and in no manifest: drawing it again',
+      'latents-000004.npy is there and in no manifest: drawing it again',
+    ]);
+  });
+
+  it('in one split takes no shard of another; with force it is begun again, and ends whole', async () => {
+    const folder = temporaryFolder();
+    const [out, whole] = [join(folder, 'parts'), join(folder, 'whole')];
+    await sample({ ...request, out: whole });
+    const job = { ...request, out };
+    await sample({ ...job, shard: { index: 0, of: 2 } });
+    const before = contents(out);
+    for (const of of [3, 1]) {
+      await expect(openSampleParts({ ...job, shard: { index: 0, of } })).rejects.toThrow(
+        `out ${out} holds these samples in 2 shards (manifest-0-of-2.json), not in ${of}: ` +
+          `use shard <i>/2, another folder, or force to begin again in ${of}`,
+      );
+    }
+    expect(contents(out)).toEqual(before);
+    for (const index of [2, 0, 1]) {
+      const { notes } = await sample({ ...job, shard: { index, of: 3 }, force: true });
+      // The first one took the other split's manifest away: the parts that it leaves are in none until they are drawn.
+      expect(notes.every((line) => /is there and in no manifest/.test(line))).toBe(true);
+    }
+    expect(contents(out, PARTS)).toEqual(contents(whole, PARTS));
+    expect(Object.keys(contents(out, /^manifest/))).toEqual(
+      [0, 1, 2].map((index) => `manifest-${index}-of-3.json`),
+    );
+  });
+
   it.each([
-    [{ format: 'grid' as const }, /--format grid is one picture and cannot be split into parts/],
-    [{ count: 2_000_000, partSize: 1 }, /--part-size 1 makes 2000000 parts, expected at most 1000000/],
+    [
+      { format: 'grid' as const },
+      /^format grid is one picture and cannot be split into parts: use format png$/,
+    ],
+    [{ count: 2_000_000, partSize: 1 }, /^partSize 1 makes 2000000 parts, expected at most 1000000/],
     [{ shard: { index: 2, of: 2 } }, /shard 2 of 2: expected 0 <= index < of/],
     [{ count: 0 }, /count and partSize must be whole numbers/],
-    [{ count: 10 ** 14, partSize: 10 ** 9 }, /parts would take 4800000000000000 bytes and its disk has/],
+    [
+      { count: 10 ** 14, partSize: 10 ** 9 },
+      /parts would take 4800000000000000 bytes and its disk has .* free: use a smaller count or/,
+    ],
   ])('is not made for %j', async (change, message) => {
     const out = join(temporaryFolder(), 'parts');
     await expect(sample({ ...request, out, ...change })).rejects.toThrow(message);

@@ -2,5 +2,6 @@
 
 export { DEFAULT_PART_SIZE, type Part, partCount, type SampleJob, type Shard } from './job.js';
 export { manifestName, type PartEntry } from './manifest.js';
-export { openSampleParts, type PartsRequest, type SampleParts } from './open-parts.js';
+export { type OpenPartsOptions, openSampleParts, type PartsRequest, type SampleParts } from './open-parts.js';
+export type { NamedOption, OptionName } from './option-names.js';
 export { type WritePartsOptions, writeSampleParts } from './write-parts.js';

@@ -5,7 +5,6 @@
  */
 
 import type { FileSum } from '../file-sum.js';
-import { SAMPLE_FORMATS, type SampleFormat } from '../writers/index.js';
 import type { Part, SampleJob, Shard } from './job.js';
 
 /** A finished part. */
@@ -53,16 +52,20 @@ export function progressName(shard: Shard): string {
   return `${manifestName(shard)}l`;
 }
 
-/** Whether a name is that of any shard's manifest, finished or not. */
-export function isManifestName(name: string): boolean {
-  return /^manifest-\d+-of-\d+\.jsonl?$/.test(name);
+/** The shard whose manifest, finished or not, has this name; undefined for other names. */
+export function shardOfName(name: string): Shard | undefined {
+  const [, index, of] = /^manifest-(\d{1,10})-of-(\d{1,10})\.jsonl?$/.exec(name) ?? [];
+  return of === undefined ? undefined : { index: Number(index), of: Number(of) };
 }
+
+/** What stands between the header and the first part of a finished manifest, and after the last. */
+export const PARTS = { begin: ',\n  "parts": [', end: ']\n}\n' } as const;
 
 /** The finished manifest: a JSON object, its parts one a line. */
 export function manifestText({ header, entries }: Manifest): string {
   const opened = JSON.stringify(header, null, 2).slice(0, -2);
   const lines = entries.map((entry) => `\n    ${JSON.stringify(entry)}`);
-  return `${opened},\n  "parts": [${lines.join(',')}${lines.length > 0 ? '\n  ' : ''}]\n}\n`;
+  return `${opened}${PARTS.begin}${lines.join(',')}${lines.length > 0 ? '\n  ' : ''}${PARTS.end}`;
 }
 
 /** The unfinished one: a line with what the parts have in common, then one for each part. */
@@ -72,59 +75,6 @@ export function progressText({ header, entries }: Manifest): string {
 
 export function progressLine(line: ManifestHeader | PartEntry): string {
   return `${JSON.stringify(line)}\n`;
-}
-
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-
-function isSum(value: unknown): value is FileSum {
-  const { bytes, sha256 } = (value ?? {}) as Partial<FileSum>;
-  return isCount(bytes) && typeof sha256 === 'string' && /^[0-9a-f]{64}$/.test(sha256);
-}
-
-function isEntry(value: unknown): value is PartEntry {
-  const { name, start, count, latents } = (value ?? {}) as Partial<PartEntry>;
-  const known = typeof name === 'string' && isCount(start) && isCount(count);
-  return known && isSum(value) && (latents === undefined || isSum(latents));
-}
-
-/** What the texts of a header look like: messages show them, so they hold nothing that a terminal would obey. */
-const TEXTS = {
-  'gan-onnx': /^[\w.+-]{1,64}$/,
-  model: /^[0-9a-f]{64}$/,
-  options: /^[\x20-\x7e]{2,4096}$/,
-  device: /^[\w-]{1,32}$/,
-} as const;
-
-function isHeader(value: unknown): value is ManifestHeader {
-  const header = (value ?? {}) as Partial<ManifestHeader>;
-  const textsFit = (Object.keys(TEXTS) as (keyof typeof TEXTS)[]).every(
-    (name) => typeof header[name] === 'string' && TEXTS[name].test(header[name]),
-  );
-  const counts = [header.seed, header.start, header.count, header.partSize];
-  if (!textsFit || !counts.every(isCount) || header.partSize === 0) return false;
-  return Object.hasOwn(SAMPLE_FORMATS, header.format as SampleFormat);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Reads a finished manifest; undefined when the text is none. */
-export function parseManifest(text: string): Manifest | undefined {
-  const { parts, ...header } = (parseJson(text) ?? {}) as { parts?: unknown };
-  return isHeader(header) && Array.isArray(parts) && parts.every(isEntry)
-    ? { header, entries: parts }
-    : undefined;
-}
-
-/** Reads an unfinished one; undefined when the text is none. Its last line may be cut short: it is left out. */
-export function parseProgress(text: string): Manifest | undefined {
-  const [first, ...rest] = text.split('\n').map(parseJson);
-  return isHeader(first) ? { header: first, entries: rest.filter(isEntry) } : undefined;
 }
 
 /** What must agree between all that goes into one folder, and how messages name it. */

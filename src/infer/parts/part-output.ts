@@ -9,13 +9,12 @@ import { digitsBelow, type SamplePlan, type SampleWriter } from '../writers/writ
 import type { Part, SampleJob } from './job.js';
 import { type PartEntry, partEntry } from './manifest.js';
 import type { SampleParts } from './open-parts.js';
-import { FLAG } from './part-folder.js';
 
 const ADVICE = 'finished parts stay, and the same command goes on';
 
 /** A file or folder of a shard. */
-export function targetIn({ folder }: SampleParts, name: string): SampleTarget {
-  return { flag: FLAG, path: join(folder, name), advice: ADVICE };
+export function targetIn({ folder, optionName }: SampleParts, name: string): SampleTarget {
+  return { flag: optionName('out'), path: join(folder, name), advice: ADVICE };
 }
 
 /** What a part's writer is told. */

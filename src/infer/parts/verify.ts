@@ -15,12 +15,13 @@ export type PartState = 'good' | 'missing' | 'altered';
 /** Bytes of a PNG file beyond which it is not looked at: no encoder makes so much of a picture that a model draws. */
 const MAX_PICTURE_BYTES = 2 ** 31;
 
-async function fileState(path: string, { bytes, sha256 }: FileSum): Promise<PartState> {
+async function fileState(path: string, { bytes, sha256 }: FileSum, signal?: AbortSignal): Promise<PartState> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return 'missing';
   // A link may lead anywhere, and a pipe has no end.
   if (!found.isFile() || found.size !== bytes) return 'altered';
-  const actual = await fileSha256(path).catch(() => '');
+  const actual = await fileSha256(path, signal).catch(() => '');
+  signal?.throwIfAborted();
   return actual === sha256 ? 'good' : 'altered';
 }
 
@@ -36,12 +37,14 @@ async function folderState(
   part: Part,
   digits: number,
   { sha256 }: FileSum,
+  signal?: AbortSignal,
 ): Promise<PartState> {
   const found = await lstat(path).catch(() => undefined);
   if (found === undefined) return 'missing';
   if (!found.isDirectory()) return 'altered';
   const sums = createHash('sha256');
   for (let i = 0; i < part.count; i++) {
+    signal?.throwIfAborted();
     const name = pictureName(part.start + i, digits);
     const picture = await regularFile(join(path, name));
     if (picture === undefined) return 'altered';
@@ -51,18 +54,24 @@ async function folderState(
   return sums.digest('hex') === sha256 && written && sha256Of(written) === sha256 ? 'good' : 'altered';
 }
 
-/** Compares a part, and the file of its latents, with its entry. */
+/**
+ * Compares a part, and the file of its latents, with its entry.
+ *
+ * @throws the signal's reason when that ends it
+ */
 export async function partState(
   folder: string,
   job: SampleJob,
   part: Part,
   entry: PartEntry,
+  signal?: AbortSignal,
 ): Promise<PartState> {
   const path = join(folder, part.name);
   const digits = digitsBelow(job.start + job.count);
   const state = await (job.format === 'png'
-    ? folderState(path, part, digits, entry)
-    : fileState(path, entry));
+    ? folderState(path, part, digits, entry, signal)
+    : fileState(path, entry, signal));
   if (state !== 'good' || !job.latents) return state;
-  return entry.latents === undefined ? 'missing' : fileState(join(folder, part.latents), entry.latents);
+  if (entry.latents === undefined) return 'missing';
+  return fileState(join(folder, part.latents), entry.latents, signal);
 }

@@ -3,19 +3,18 @@
 import { availableParallelism } from 'node:os';
 import { packageVersion } from '../../system/package-version.js';
 import { UserError } from '../../system/user-error.js';
-import { batchesOf, drawBatches, type SampleRange } from '../draw-batches.js';
+import { batchesOf, drawBatches, drawSize, type SampleRange } from '../draw-batches.js';
 import type { Generator } from '../node.js';
 import { createPngPool } from '../png-pool.js';
 import { onTarget } from '../writers/target.js';
 import type { Part } from './job.js';
 import { differences, type ManifestHeader, progressLine, progressName } from './manifest.js';
 import type { SampleParts } from './open-parts.js';
-import { FLAG } from './part-folder.js';
 import { type OpenPart, openPart, targetIn } from './part-output.js';
 import { beginShard, endShard } from './shard-files.js';
 
 export interface WritePartsOptions {
-  /** Samples held in memory at once, twice; 256 by default. */
+  /** Samples held in memory at once, twice; 256 by default. A batch that the model fixes is always drawn whole. */
   batchSize?: number;
   /** Threads that encode PNG files; one for each core by default. */
   workers?: number;
@@ -25,12 +24,15 @@ export interface WritePartsOptions {
   progress?: (samples: number) => void;
 }
 
-function headerOf({ job, shard, folder, header }: SampleParts, generator: Generator): ManifestHeader {
+function headerOf(
+  { job, shard, folder, header, optionName }: SampleParts,
+  generator: Generator,
+): ManifestHeader {
   const { device } = generator.placement;
   const difference = header && differences(header, { device });
   if (difference) {
     throw new UserError(
-      `${FLAG} ${folder} holds samples of another run (${difference}): use its device, or another folder`,
+      `${optionName('out')} ${folder} holds samples of another run (${difference}): use its device, or another folder`,
     );
   }
   return { 'gan-onnx': packageVersion(), ...job, shape: generator.description.image, device, shard };
@@ -40,8 +42,8 @@ interface PartBatch extends SampleRange {
   part: Part;
 }
 
-function* batchesOfParts(parts: readonly Part[], size: number): Iterable<PartBatch> {
-  for (const part of parts) for (const batch of batchesOf(part, size)) yield { ...batch, part };
+function* batchesOfParts(parts: readonly Part[], size: number, tile: number): Iterable<PartBatch> {
+  for (const part of parts) for (const batch of batchesOf(part, size, tile)) yield { ...batch, part };
 }
 
 /**
@@ -59,6 +61,7 @@ export async function writeSampleParts(
 ): Promise<void> {
   const { batchSize = 256, workers = availableParallelism(), signal, progress } = options;
   const { job, parts, kept, shard } = opened;
+  const { description } = generator;
   const header = headerOf(opened, generator);
   const missing = parts.filter(({ name }) => !kept.has(name));
   const entries = new Map(kept);
@@ -72,9 +75,9 @@ export async function writeSampleParts(
     await drawBatches(
       generator,
       job.seed,
-      batchesOfParts(missing, batchSize),
+      batchesOfParts(missing, drawSize(description, batchSize), description.batch),
       async (samples, { part, start, count }) => {
-        open ??= await openPart(opened, part, generator.description, pool);
+        open ??= await openPart(opened, part, description, pool);
         await open.write(samples);
         if (start + count === part.start + part.count) {
           const entry = await open.finish();

@@ -4,29 +4,41 @@ import { createHash } from 'node:crypto';
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { lstat, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode } from '../../system/files.js';
+import { errorCode, temporaryName } from '../../system/files.js';
 import { UserError } from '../../system/user-error.js';
 import type { PngPool } from '../png-pool.js';
-import { onTarget, partialName, type SampleTarget } from './target.js';
+import { onTarget, type SampleTarget } from './target.js';
 import { pictureName, type SamplePlan, type SampleWriter } from './writer.js';
 
 /** Name of the file with the checksums of a folder's pictures; `sha256sum -c` reads it. */
 export const SUMS_FILE = 'SHA256SUMS';
+
+/** What the names of pictures look like. */
+const PICTURE = /^\d+\.png$/;
 
 /** A line of that file. */
 export function sumLine(name: string, sha256: string): string {
   return `${sha256}  ${name}\n`;
 }
 
-/** Makes room for a folder of pictures: removes an earlier one, and nothing that is not such a folder. */
-async function removePictures({ flag, path }: SampleTarget): Promise<void> {
+/**
+ * Checks that a folder, if it is one, holds files of pictures and nothing else.
+ *
+ * @throws UserError when it holds other things, or links or folders by the names of pictures
+ */
+export async function checkPictures({ flag, path }: SampleTarget): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
-  if (found?.isDirectory()) {
-    const names = await readdir(path);
-    if (!names.every((name) => name === SUMS_FILE || /^\d+\.png$/.test(name))) {
-      throw new UserError(`${flag} ${path} holds files that are not samples: choose another folder`);
-    }
-  }
+  if (!found?.isDirectory()) return;
+  const entries = await readdir(path, { withFileTypes: true });
+  if (entries.every((entry) => entry.isFile() && (entry.name === SUMS_FILE || PICTURE.test(entry.name))))
+    return;
+  throw new UserError(`${flag} ${path} holds files that are not samples: choose another folder`);
+}
+
+/** Makes room for a folder of pictures: removes an earlier one, and nothing that is not such a folder. */
+async function removePictures(target: SampleTarget): Promise<void> {
+  const { path } = target;
+  await checkPictures(target);
   await rm(path, { recursive: true, force: true });
 }
 
@@ -45,7 +57,7 @@ export async function pictureFolderWriter(
   pool: PngPool,
   { sums = false }: PictureFolderOptions = {},
 ): Promise<SampleWriter> {
-  const temporary = partialName(target.path);
+  const temporary = temporaryName(target.path);
   await onTarget(target, mkdir(temporary));
   const hash = createHash('sha256');
   let lines = '';
@@ -74,7 +86,7 @@ export async function pictureFolderWriter(
     discard() {
       if (!existsSync(temporary)) return;
       // When the process is made to end, threads still write there: nothing more once it has another name.
-      const doomed = partialName(target.path);
+      const doomed = temporaryName(target.path);
       renameSync(temporary, doomed);
       for (let attempts = 10; existsSync(doomed) && attempts > 0; attempts--) {
         try {

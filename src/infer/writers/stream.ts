@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
-import { onTarget, partialName, type SampleTarget } from './target.js';
+import { temporaryName } from '../../system/files.js';
+import { onTarget, type SampleTarget } from './target.js';
 import type { SampleEncoder, SampleWriter } from './writer.js';
 
 /** Where the bytes of an encoder go. */
@@ -39,7 +40,7 @@ async function writerTo(encoder: SampleEncoder, sink: Sink): Promise<SampleWrite
 
 /** Writes a file; its bytes are on the disk before it has its name. */
 export async function fileWriter(target: SampleTarget, encoder: SampleEncoder): Promise<SampleWriter> {
-  const temporary = partialName(target.path);
+  const temporary = temporaryName(target.path);
   const file = await onTarget(target, open(temporary, 'wx'));
   let isOpen = true;
   const sink: Sink = {

@@ -1,9 +1,8 @@
-/** Where outputs go: checks before anything is written, temporary names, and system errors in words. */
+/** Where outputs go: checks before anything is written, and system errors in words. */
 
-import { randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { checkWritable, errorCode, fileProblem } from '../../system/files.js';
 import { UserError } from '../../system/user-error.js';
 
@@ -46,16 +45,6 @@ export async function checkSpace(
     `${flag} ${path} would take ${bytes} bytes and its disk has ${bavail * bsize} free: ` +
       (advice ?? 'use a smaller --count or another disk'),
   );
-}
-
-/** Where an output is written before it is renamed to `path`: a name that no other process has, on any machine. */
-export function partialName(path: string): string {
-  return join(dirname(path), `.${basename(path)}.${randomBytes(4).toString('hex')}.tmp`);
-}
-
-/** The name whose `partialName` this is; undefined for other names. */
-export function completeName(name: string): string | undefined {
-  return /^\.(.+)\.[0-9a-f]{8}\.tmp$/.exec(name)?.[1];
 }
 
 /** Refuses a path whose folder does not exist. */
