@@ -681,7 +681,7 @@ describe('decodeCheckpoint on a damaged file', () => {
     }
     expect(refused).toBeGreaterThan(200);
     expect(refused).toBeLessThan(2000);
-    expect(slowest).toBeLessThan(50);
+    expect(slowest).toBeLessThan(1000);
   });
 
   it.each(files)('refuses or reads it with any word changed to a likely one: one %s', (_, file) => {
