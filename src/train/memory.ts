@@ -14,6 +14,10 @@ import { configGan, type RunConfig } from './config.js';
 
 /** Node, ONNX Runtime and the code itself, in bytes. */
 const BASE = 150 * 2 ** 20;
+/** Copies of the state that a run holds at once: two of the engine, and two more while a checkpoint is written. */
+const STATE_COPIES = 4;
+/** The largest file that flatbuffers, the format of checkpoints, can address. */
+const MAX_CHECKPOINT = 2 ** 31 - 1;
 /** Tensors as large as a layer's output that one training step holds at once, roughly. */
 const ACTIVATION_COPIES = 8;
 
@@ -28,7 +32,7 @@ function activationCount(network: NetworkSpec): number {
 }
 
 /**
- * Bytes that a run takes at its peak, roughly: two copies of the state, gradients with Adam's intermediate values,
+ * Bytes that a run takes at its peak, roughly: copies of the state, gradients with Adam's intermediate values,
  * activations, and the dataset.
  *
  * @param images number of images in the dataset
@@ -42,7 +46,7 @@ export function estimateMemory(config: RunConfig, images: number): number {
       networkParameters(network).map(({ shape }) => shape.reduce((a, b) => a * b, 1)),
     ),
   );
-  const state = 2 * (1 + slots) * parameters * 4;
+  const state = STATE_COPIES * (1 + slots) * parameters * 4;
   const gradients = parameters * 4 + 4 * largest * 4;
   const perSample = activationCount(gan.generator) + 2 * activationCount(gan.discriminator);
   const batch = Math.min(config.batchSize, images);
@@ -53,14 +57,29 @@ export function estimateMemory(config: RunConfig, images: number): number {
 
 /**
  * @param images number of images in the dataset
+ * @param available bytes that the run may use; the machine's memory by default
  * @throws UserError when the run needs more memory than the machine has
  */
-export function checkMemory(config: RunConfig, images: number): void {
+export function checkMemory(config: RunConfig, images: number, available = availableMemory()): void {
   const needed = estimateMemory(config, images);
-  const available = availableMemory();
   if (needed <= available) return;
   throw new UserError(
     `this run needs about ${gibibytes(needed)} of memory and the machine has ${gibibytes(available)} (${gibibytes(freemem())} free): ` +
       'reduce --img-size, --batch-size or --latent-dim',
   );
+}
+
+/** @throws UserError when a network with its moments is larger than a checkpoint file can be */
+export function checkCheckpointSize(config: RunConfig): void {
+  const { generator, discriminator } = configGan(config);
+  const copies = 1 + optimizerSlots(config.optimizer.kind).length;
+  for (const network of [generator, discriminator]) {
+    const parameters = parameterCount(network);
+    const bytes = 4 * copies * parameters;
+    if (bytes <= MAX_CHECKPOINT) continue;
+    throw new UserError(
+      `the ${network.name} has ${parameters.toLocaleString('en')} parameters, ${gibibytes(bytes)} with the moments of ` +
+        `${config.optimizer.kind}, and a checkpoint holds less than 2 GiB: reduce --img-size or --latent-dim, or use another --network`,
+    );
+  }
 }

@@ -3,19 +3,21 @@
 import { resolve } from 'node:path';
 import type { Metric } from '../export/index.js';
 import { encodePng, imageGrid } from '../infer/index.js';
+import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from './best-generator.js';
 import { type RunConfig, type RunLength, validateConfig } from './config.js';
 import type { Dataset, DatasetDescription } from './data/dataset.js';
 import { firstImages } from './data/first-images.js';
 import { datasetEntry, openDataset } from './data/index.js';
 import type { DeviceName } from './devices.js';
-import { chooseEngine, type EngineName, requireObjective } from './engines.js';
-import { checkMemory } from './memory.js';
+import { chooseEngine, type EngineName } from './engines.js';
+import { checkCheckpointSize, checkMemory } from './memory.js';
 import { requireSameConfig, requireSameData } from './resume.js';
 import { type BestScore, holdsMoments, type RunCheckpoint } from './run-checkpoint.js';
 import { checkResumable, checkRunDirectory, RunDirectory } from './run-directory.js';
 import { diverged, RunKeeper } from './run-keeper.js';
 import { createTrainer, type StepReport, type Trainer } from './trainer.js';
+import { trainingApiLimit } from './training-api-limits.js';
 
 export interface RunOptions {
   config: RunConfig;
@@ -89,7 +91,8 @@ const DEFAULT_KEEP = 2;
 export async function train(options: RunOptions): Promise<RunResult> {
   const { config, out, signal, version, resume, engine = 'session', on = {} } = options;
   validateConfig(config);
-  requireObjective(engine, config.lossSwitchStep);
+  checkLimits(config, engine);
+  checkCheckpointSize(config);
   checkPlace(options);
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const device = options.device === undefined ? {} : { device: options.device };
@@ -140,6 +143,13 @@ export async function train(options: RunOptions): Promise<RunResult> {
   } finally {
     await trainer.close();
   }
+}
+
+/** Refuses what the engine cannot compute. */
+function checkLimits(config: RunConfig, engine: EngineName): void {
+  const limit = engine === 'training-api' ? trainingApiLimit(config) : undefined;
+  if (limit !== undefined)
+    throw new UserError(`--engine training-api cannot do ${limit}: use --engine session`);
 }
 
 /** Refuses a folder that the run may not be written to, before anything slow begins. */
