@@ -54,7 +54,7 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
   },
   'goodfellow-cifar-fc': {
     description:
-      "the 2014 paper's fully connected CIFAR-10 networks: 127 million parameters, needs 7 GiB of memory",
+      "the 2014 paper's fully connected CIFAR-10 networks: 127 million parameters, 6 GiB of memory",
     settings: {
       gan: 'goodfellow-cifar-fc',
       dataset: 'cifar10',
