@@ -92,7 +92,6 @@ export async function train(options: RunOptions): Promise<RunResult> {
   const { config, out, signal, version, resume, engine = 'session', on = {} } = options;
   validateConfig(config);
   checkLimits(config, engine);
-  checkCheckpointSize(config);
   checkPlace(options);
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const device = options.device === undefined ? {} : { device: options.device };
@@ -164,6 +163,7 @@ function checkPlace({ config, out, force = false, resume }: RunOptions): void {
 
 async function openData({ config, dataDir, signal, on = {} }: RunOptions): Promise<Dataset> {
   checkMemory(config, datasetEntry(config.dataset).count);
+  checkCheckpointSize(config);
   const dataset = await openDataset(config.dataset, {
     imageSize: config.imageSize,
     channels: config.channels,
