@@ -1,6 +1,6 @@
 /** The table of network pairs. A new one is an entry here and touches nothing else. */
 
-import { goodfellowMnist } from './goodfellow.js';
+import { goodfellowCifarFc, goodfellowMnist } from './goodfellow.js';
 import type { Initialiser, Layer } from './layers.js';
 import type { GanSpec } from './networks.js';
 
@@ -155,6 +155,7 @@ export const GANS = {
   dcgan,
   mlp,
   'goodfellow-mnist': goodfellowMnist,
+  'goodfellow-cifar-fc': goodfellowCifarFc,
 } satisfies Record<string, (size: GanSize) => GanSpec>;
 
 export type GanName = keyof typeof GANS;

@@ -24,6 +24,34 @@ function maxoutDiscriminator(units: number): Layer[] {
   ];
 }
 
+/**
+ * cifar10_fully_connected.yaml: images of normalised contrast, so G ends without a squashing function. 127 million parameters
+ * for CIFAR-10.
+ */
+export function goodfellowCifarFc({ image, latentSize }: GanSize): GanSpec {
+  const pixels = image[0] * image[1] * image[2];
+  const weight = uniform(0.05);
+  return {
+    name: 'goodfellow-cifar-fc',
+    latent: { size: latentSize, distribution: { kind: 'normal' } },
+    image,
+    range: [-1, 1],
+    contrastNorm: 55,
+    generator: {
+      name: 'generator',
+      inputs: latentSize,
+      layers: [
+        { kind: 'linear', units: 8000, weight, bias: zero },
+        { kind: 'relu' },
+        { kind: 'linear', units: 8000, weight, bias: zero },
+        { kind: 'sigmoid' },
+        { kind: 'linear', units: pixels, weight: uniform(0.5), bias: zero },
+      ],
+    },
+    discriminator: { name: 'discriminator', inputs: pixels, layers: maxoutDiscriminator(1600) },
+  };
+}
+
 /** mnist.yaml: pixels in [0, 1]; G begins with the mean image of the training set. */
 export function goodfellowMnist({ image, latentSize }: GanSize): GanSpec {
   const pixels = image[0] * image[1] * image[2];

@@ -53,12 +53,12 @@ export class HostInputs {
   /** Real images: input uint8 [N, C, H, W]; delivered in the range of the networks, float32 [N, C * H * W]. */
   real(): Value {
     this.asksForBatch = true;
-    const [low, high] = this.gan.range;
-    const bytes = this.graph.input(HOST_INPUTS.real, 'uint8', ['N', ...this.gan.image]);
-    const scaled = bytes
-      .reshape(['N', this.pixels])
-      .cast('float32')
-      .mul((high - low) / 255);
+    const { range, contrastNorm, image } = this.gan;
+    const [low, high] = range;
+    const bytes = this.graph.input(HOST_INPUTS.real, 'uint8', ['N', ...image]);
+    const pixels = bytes.reshape(['N', this.pixels]).cast('float32');
+    if (contrastNorm !== undefined) return normaliseContrast(pixels, contrastNorm);
+    const scaled = pixels.mul((high - low) / 255);
     return low === 0 ? scaled : scaled.add(low);
   }
 
@@ -91,8 +91,28 @@ export class HostInputs {
   }
 }
 
-/** G's flat output [N, pixels] as images [N, C, H, W] in [-1, 1], whatever range its last layer has. */
+/** What a magnitude is divided by at least, so that an image of one colour becomes zeros. */
+const SMALLEST = 1e-8;
+
+/**
+ * Global contrast normalisation as pylearn2 does it for CIFAR-10: each row of `flat` [N, pixels] less its mean, scaled to a
+ * Euclidean norm.
+ */
+function normaliseContrast(flat: Value, norm: number): Value {
+  const centred = flat.sub(flat.mean([1], true));
+  const length = centred.mul(centred).sum([1], true).sqrt().max(SMALLEST);
+  return centred.mul(centred.graph.scalar(norm, flat.dtype).div(length));
+}
+
+/**
+ * G's flat output [N, pixels] as images [N, C, H, W] in [-1, 1], whatever range its last layer has; one without a range is
+ * divided by its largest magnitude, image by image, as the 2014 paper's authors viewed theirs.
+ */
 export function toImages(gan: GanSpec, flat: Value): Value {
+  if (gan.contrastNorm !== undefined) {
+    const largest = flat.abs().reduceMax([1], true).max(SMALLEST);
+    return flat.div(largest).reshape(['N', ...gan.image]);
+  }
   const [low, high] = gan.range;
   const mapped =
     low === -1 && high === 1
@@ -104,8 +124,15 @@ export function toImages(gan: GanSpec, flat: Value): Value {
   return mapped.reshape(['N', ...gan.image]);
 }
 
-/** The inverse of `toImages`: flat pixels [N, pixels] in [-1, 1] in the range of the networks. */
+/**
+ * The inverse of `toImages`: flat pixels [N, pixels] in [-1, 1] in the range of the networks.
+ *
+ * @throws RangeError when they have none
+ */
 function fromImages(gan: GanSpec, flat: Value): Value {
+  if (gan.contrastNorm !== undefined) {
+    throw new RangeError(`${gan.name}: images do not tell what a generator without a range delivered`);
+  }
   const [low, high] = gan.range;
   if (low === -1 && high === 1) return flat;
   return flat

@@ -23,6 +23,11 @@ export interface GanSpec {
   image: readonly [number, number, number];
   /** Values between which the generator's last layer delivers pixels, and the discriminator takes them. */
   range: readonly [low: number, high: number];
+  /**
+   * Global contrast normalisation in the place of a range: D takes each image less its mean, at this Euclidean norm. G then has
+   * no range either; its images are what it delivers, each divided by its own largest magnitude.
+   */
+  contrastNorm?: number;
   generator: NetworkSpec;
   /** Its last layer delivers logits [N, 1]: the sigmoid belongs to the loss. */
   discriminator: NetworkSpec;

@@ -27,6 +27,7 @@ import {
   type RunCheckpoint,
 } from './run-checkpoint.js';
 import { forgottenUpdates, startingState } from './trainer.js';
+import { trainingApiLimit } from './training-api-limits.js';
 
 /** Files of each network, in a folder of its name. */
 const NETWORK_FILES = {
@@ -72,11 +73,8 @@ export function artifactFiles(
       `a run with --optimizer ${optimizer.kind} has no artifacts: the training API has Adam, and no SGD with momentum`,
     );
   }
-  if (config.lossSwitchStep !== undefined) {
-    throw new UserError(
-      'a run with --loss-switch-step has no artifacts: the training API does not know the step',
-    );
-  }
+  const limit = trainingApiLimit(config);
+  if (limit !== undefined) throw new UserError(`no artifacts with ${limit}`);
   const gan = configGan(config);
   // Moments that are not known begin at zero, and with them the count of steps that corrects Adam's bias.
   const state = startingState(gan, config, checkpoint.state);

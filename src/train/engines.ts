@@ -64,14 +64,6 @@ function requireKnown(kind: string, name: string, table: object): void {
 }
 
 /**
- * @throws UserError when the engine's models cannot compute the objective: those of the training API do not know the step
- */
-export function requireObjective(name: EngineName, lossSwitchStep: number | undefined): void {
-  if (name !== 'training-api' || lossSwitchStep === undefined) return;
-  throw new UserError('--engine training-api has no --loss-switch-step: use --engine session');
-}
-
-/**
  * The engine of that name, ready to be made.
  *
  * @throws UserError when there is none, or it lacks the optimiser or the device

@@ -15,6 +15,10 @@ import { configGan, type RunConfig } from './config.js';
 
 /** Node, ONNX Runtime and the code itself, in bytes. */
 const BASE = 150 * 2 ** 20;
+/** Copies of the state that a run holds at once: two of the engine, and two more while a checkpoint is written. */
+const STATE_COPIES = 4;
+/** The largest file that flatbuffers, the format of checkpoints, can address. */
+const MAX_CHECKPOINT = 2 ** 31 - 1;
 /** Tensors as large as a layer's output that one training step holds at once, roughly. */
 const ACTIVATION_COPIES = 8;
 /** The same of a convolution's windows. */
@@ -46,7 +50,7 @@ function windowCount(network: NetworkSpec): number {
 }
 
 /**
- * Bytes that a run takes at its peak, roughly: two copies of the state, gradients with Adam's intermediate values,
+ * Bytes that a run takes at its peak, roughly: copies of the state, gradients with Adam's intermediate values,
  * activations, and the dataset.
  *
  * @param images number of images in the dataset; a batch may be smaller for it
@@ -61,7 +65,7 @@ export function estimateMemory(config: RunConfig, images: number, inMemory = ima
       networkParameters(network).map(({ shape }) => product(shape)),
     ),
   );
-  const state = 2 * (1 + slots) * parameters * 4;
+  const state = STATE_COPIES * (1 + slots) * parameters * 4;
   const gradients = parameters * 4 + 4 * largest * 4;
   const perSample = activationCount(gan.generator) + 2 * activationCount(gan.discriminator);
   const batch = Math.min(config.batchSize, images);
@@ -74,14 +78,34 @@ export function estimateMemory(config: RunConfig, images: number, inMemory = ima
 /**
  * @param images number of images in the dataset
  * @param inMemory how many of them are kept in memory
+ * @param available bytes that the run may use; the machine's memory by default
  * @throws UserError when the run needs more memory than the machine has
  */
-export function checkMemory(config: RunConfig, images: number, inMemory = images): void {
+export function checkMemory(
+  config: RunConfig,
+  images: number,
+  inMemory = images,
+  available = availableMemory(),
+): void {
   const needed = estimateMemory(config, images, inMemory);
-  const available = availableMemory();
   if (needed <= available) return;
   throw new UserError(
     `this run needs about ${gibibytes(needed)} of memory and the machine has ${gibibytes(available)} (${gibibytes(freemem())} free): ` +
       'reduce --img-size, --batch-size or --latent-dim',
   );
+}
+
+/** @throws UserError when a network with its moments is larger than a checkpoint file can be */
+export function checkCheckpointSize(config: RunConfig): void {
+  const { generator, discriminator } = configGan(config);
+  const copies = 1 + optimizerSlots(config.optimizer.kind).length;
+  for (const network of [generator, discriminator]) {
+    const parameters = parameterCount(network);
+    const bytes = 4 * copies * parameters;
+    if (bytes <= MAX_CHECKPOINT) continue;
+    throw new UserError(
+      `the ${network.name} has ${parameters.toLocaleString('en')} parameters, ${gibibytes(bytes)} with the moments of ` +
+        `${config.optimizer.kind}, and a checkpoint holds less than 2 GiB: reduce --img-size or --latent-dim, or use another --network`,
+    );
+  }
 }

@@ -56,4 +56,20 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
     description: 'dcgan.py of PyTorch-GAN to the letter: MNIST at 32 pixels, convolutions, 200 epochs',
     settings: { gan: 'dcgan', dataset: 'mnist', imageSize: 32 },
   },
+  'goodfellow-cifar-fc': {
+    description:
+      "the 2014 paper's fully connected CIFAR-10 networks: 127 million parameters, 6 GiB of memory",
+    settings: {
+      gan: 'goodfellow-cifar-fc',
+      dataset: 'cifar10',
+      imageSize: 32,
+      channels: 3,
+      trainImages: 40_000,
+      batchSize: 100,
+      optimizer: goodfellowSgd(0.025, 40_000 / 100),
+      epochs: 1000,
+      sampleInterval: 400,
+      checkpointInterval: 400,
+    },
+  },
 };

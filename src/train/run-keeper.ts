@@ -126,7 +126,7 @@ export class RunKeeper {
   private async judge(state: GanState): Promise<void> {
     const { measure, config, dataset, directory, trainer, onScore } = this.options;
     if (measure === undefined || trainer.done === this.savedStep) return;
-    this.reference ??= referenceImages(dataset, config.seed);
+    this.reference ??= referenceImages(dataset, config.seed, configGan(config));
     const { seed } = config;
     const model = this.model(state);
     const score = await this.asDivergence(

@@ -11,13 +11,14 @@ import type { DataProgress, Dataset, DatasetDescription } from './data/dataset.j
 import { firstImages } from './data/first-images.js';
 import { datasetEntry, openDataset } from './data/index.js';
 import type { DeviceName } from './devices.js';
-import { type ChosenEngine, chooseEngine, type EngineName, requireObjective } from './engines.js';
-import { checkMemory } from './memory.js';
+import { type ChosenEngine, chooseEngine, type EngineName } from './engines.js';
+import { checkCheckpointSize, checkMemory } from './memory.js';
 import { requireSameConfig, requireSameData } from './resume.js';
 import { type BestScore, holdsMoments, type RunCheckpoint } from './run-checkpoint.js';
 import { checkResumable, checkRunDirectory, RunDirectory } from './run-directory.js';
 import { diverged, RunKeeper } from './run-keeper.js';
 import { createTrainer, type StepReport, type Trainer } from './trainer.js';
+import { trainingApiLimit } from './training-api-limits.js';
 
 export interface RunOptions {
   config: RunConfig;
@@ -97,7 +98,7 @@ const DEFAULT_KEEP = 2;
 export async function train(options: RunOptions): Promise<RunResult> {
   const { config, engine = 'session' } = options;
   validateConfig(config);
-  requireObjective(engine, config.lossSwitchStep);
+  checkLimits(config, engine);
   checkPlace(options);
   const threads = options.threads === undefined ? {} : { threads: options.threads };
   const device = options.device === undefined ? {} : { device: options.device };
@@ -161,6 +162,13 @@ async function trainOn(dataset: Dataset, chosen: ChosenEngine, options: RunOptio
   }
 }
 
+/** Refuses what the engine cannot compute. */
+function checkLimits(config: RunConfig, engine: EngineName): void {
+  const limit = engine === 'training-api' ? trainingApiLimit(config) : undefined;
+  if (limit !== undefined)
+    throw new UserError(`--engine training-api cannot do ${limit}: use --engine session`);
+}
+
 /** Refuses a folder that the run may not be written to, before anything slow begins. */
 function checkPlace({ config, out, force = false, resume, dataDir }: RunOptions): void {
   const isAllData = datasetEntry(config.dataset).files === 'all' && dataDir !== undefined;
@@ -181,6 +189,7 @@ async function openData(options: RunOptions): Promise<Dataset> {
   const { config, dataDir, dataWorkers, skipBroken, signal, on = {} } = options;
   const { count } = datasetEntry(config.dataset);
   checkMemory(config, Math.max(count, config.batchSize), count);
+  checkCheckpointSize(config);
   const dataset = await openDataset(config.dataset, {
     imageSize: config.imageSize,
     channels: config.channels,

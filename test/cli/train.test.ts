@@ -152,10 +152,49 @@ describe('gan-onnx train', () => {
     expect(readFileSync(join(out, 'notes.txt'), 'utf8')).toBe('mine');
   });
 
+  it('trains on the first images, and changes the objective of G on the way', async () => {
+    const out = join(temporaryFolder(), 'run');
+    const flags = [
+      '--train-images',
+      '130',
+      '--loss',
+      'minimax',
+      '--loss-switch-step',
+      '2',
+      '--max-steps',
+      '4',
+    ];
+    const { code, stderr } = await ganOnnx([...smallRun(200), ...flags, '--out', out]);
+    expect(code).toBe(0);
+    expect(stderr).toContain('(130 images of 1 x 8 x 8)');
+    // log(1 - D(G(z))) is negative, -log D(G(z)) is positive.
+    expect(metrics(out).map(({ g_loss }) => Math.sign(g_loss!))).toEqual([-1, -1, 1, 1]);
+    expect(JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))).toMatchObject({
+      trainImages: 130,
+      lossSwitchStep: 2,
+      data: { count: 130 },
+    });
+    const other = await ganOnnx(['train', '--resume', out, '--train-images', '120']);
+    expect(other.code).toBe(1);
+    expect(other.stderr).toContain('trainImages was 130 and is now 120');
+  });
+
+  it('refuses to train on more images than there are', async () => {
+    const out = join(temporaryFolder(), 'run');
+    const { code, stderr } = await ganOnnx([...smallRun(200), '--train-images', '201', '--out', out]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^gan-onnx: --train-images 201: dataset mnist has 200 images: give at most so many$/m,
+    );
+    expect(existsSync(out)).toBe(false);
+  });
+
   it('lists its presets', async () => {
     const { code, stdout } = await ganOnnx(['train', '--preset', 'list']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^quick +/m);
     expect(stdout).toMatch(/^pytorch-gan +/m);
+    expect(stdout).toMatch(/^goodfellow-mnist +/m);
+    expect(stdout).toMatch(/^goodfellow-cifar-fc +/m);
   });
 });

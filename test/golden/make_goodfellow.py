@@ -5,8 +5,9 @@ Run from the repository root, in an environment with numpy and torch:
     python test/golden/make_goodfellow.py
 
 Algorithm 1 with k = 1 and k = 5, the same with a change of G's objective, and the joint training of the authors' code, each on
-a small pair (G: ReLU, sigmoid; D: maxout, maxout, with dropout on every input) in float64. Parameters, batches, latents and
-dropout masks come from `hash32`, 32-bit integer arithmetic that JavaScript repeats exactly, so the JSON holds only results.
+a small pair (G: ReLU, sigmoid; D: maxout, maxout, with dropout on every input), and the joint training once more on the
+authors' MNIST networks at full size; in float64. Parameters, batches, latents and dropout masks come from `hash32`, 32-bit
+integer arithmetic that JavaScript repeats exactly, so the JSON holds only results.
 """
 
 import json
@@ -18,8 +19,10 @@ import torch
 
 OUT = Path(__file__).with_name("goodfellow.json")
 
-BATCH, LATENT, SIDE, HIDDEN, UNITS, PIECES = 8, 5, 4, 12, 6, 5
-PIXELS = SIDE * SIDE
+BATCH, PIECES = 8, 5
+SMALL = {"latent": 5, "hidden": [12], "pixels": 16, "units": 6, "halfWidth": 0.5}
+FULL = {"latent": 100, "hidden": [1200, 1200], "pixels": 784, "units": 240, "halfWidth": 0.05}
+SLICE = 8
 KEEP = (0.8, 0.5, 0.5)
 STEPS = 20
 # Streams of hash32. Parameter number k has stream k.
@@ -35,6 +38,7 @@ CASES = {
     "joint training, -log D for 5 steps, then log(1 - D)": {
         "schedule": "joint", "k": 1, "loss": "nonsaturating", "lossSwitchStep": 5,
     },
+    "the authors' MNIST networks": {"schedule": "joint", "k": 1, "loss": "nonsaturating", "size": FULL},
 }
 
 
@@ -63,29 +67,33 @@ def tensor(values, shape):
     return torch.from_numpy(values.astype(np.float32).astype(np.float64)).reshape(shape)
 
 
-def parameters(k, shapes):
-    """Parameters k, k + 1, ...: weights uniform in +-0.5, biases in +-0.1."""
+def parameters(k, shapes, half_width):
+    """Parameters k, k + 1, ...: weights uniform in +-half_width, biases in +-0.1."""
     return [
-        tensor((2 * unit(int(np.prod(shape)), k + i) - 1) * (0.5 if len(shape) > 1 else 0.1), shape).requires_grad_()
+        tensor((2 * unit(int(np.prod(shape)), k + i) - 1) * (half_width if len(shape) > 1 else 0.1), shape).requires_grad_()
         for i, shape in enumerate(shapes)
     ]
 
 
-def latents(run):
-    return tensor((2 * unit(BATCH * LATENT, LATENT_STREAM + run) - 1) * np.sqrt(3), (BATCH, LATENT))
+def linear_shapes(inputs, outputs):
+    return [(outputs, inputs), (outputs,)]
 
 
-def images(run):
+def latents(run, width):
+    return tensor((2 * unit(BATCH * width, LATENT_STREAM + run) - 1) * np.sqrt(3), (BATCH, width))
+
+
+def images(run, pixels):
     """Pixels in [0, 1] of the bytes that the graph is fed."""
-    byte = hash32(np.arange(BATCH * PIXELS), PIXEL_STREAM + run) >> np.uint64(24)
-    return torch.from_numpy(byte.astype(np.float64) / 255).reshape(BATCH, PIXELS)
+    byte = hash32(np.arange(BATCH * pixels), PIXEL_STREAM + run) >> np.uint64(24)
+    return torch.from_numpy(byte.astype(np.float64) / 255).reshape(BATCH, pixels)
 
 
-def masks(run, first):
+def masks(run, first, size):
     """Masks of D's three inputs, already divided by the probabilities of keeping; `first` is 0 for G's batch, 3 for the data."""
     return [
         torch.from_numpy((unit(BATCH * width, MASK_STREAM + 10 * run + first + i) < keep) / keep).reshape(BATCH, width)
-        for i, (width, keep) in enumerate(zip((PIXELS, UNITS, UNITS), KEEP, strict=True))
+        for i, (width, keep) in enumerate(zip((size["pixels"], size["units"], size["units"]), KEEP, strict=True))
     ]
 
 
@@ -93,14 +101,16 @@ def masks(run, first):
 
 
 def generator(theta, z):
-    w1, b1, w2, b2 = theta
-    return torch.sigmoid(torch.relu(z @ w1.T + b1) @ w2.T + b2)
+    *hidden, (weight, bias) = zip(theta[0::2], theta[1::2], strict=True)
+    for w, b in hidden:
+        z = torch.relu(z @ w.T + b)
+    return torch.sigmoid(z @ weight.T + bias)
 
 
 def discriminator(theta, x, masks):
     """Probability that x is data, [BATCH, 1]; maxout is written as the largest of five linear maps."""
     for i in (0, 1):
-        weight, bias = theta[2 * i].reshape(PIECES, UNITS, -1), theta[2 * i + 1].reshape(PIECES, UNITS)
+        weight, bias = theta[2 * i].reshape(PIECES, len(theta[4][0]), -1), theta[2 * i + 1].reshape(PIECES, -1)
         dropped = x * masks[i]
         x = torch.stack([dropped @ weight[p].T + bias[p] for p in range(PIECES)]).max(dim=0).values
     return torch.sigmoid((x * masks[2]) @ theta[4].T + theta[5])
@@ -142,20 +152,25 @@ class Sgd:
 # ---- training -------------------------------------------------------------------------------------------------------
 
 
-def train(schedule, k, loss, lossSwitchStep=None):  # noqa: N803
-    g = parameters(0, [(HIDDEN, LATENT), (HIDDEN,), (PIXELS, HIDDEN), (PIXELS,)])
-    d = parameters(
-        4, [(PIECES * UNITS, PIXELS), (PIECES * UNITS,), (PIECES * UNITS, UNITS), (PIECES * UNITS,), (1, UNITS), (1,)]
-    )
+def train(schedule, k, loss, lossSwitchStep=None, size=SMALL):  # noqa: N803
+    pixels, units, half_width = size["pixels"], size["units"], size["halfWidth"]
+    widths = [size["latent"], *size["hidden"], pixels]
+    g_shapes = [shape for pair in zip(widths, widths[1:]) for shape in linear_shapes(*pair)]
+    d_shapes = [
+        *linear_shapes(pixels, PIECES * units), *linear_shapes(units, PIECES * units), *linear_shapes(units, 1)
+    ]
+    g = parameters(0, g_shapes, half_width)
+    d = parameters(len(g), d_shapes, half_width)
+    initial = [p.detach().clone() for p in g + d]
     g_sgd, d_sgd = Sgd(g), Sgd(d)
     other = {"minimax": "nonsaturating", "nonsaturating": "minimax"}[loss]
     d_losses, g_losses, run = [], [], 0
     for step in range(STEPS):
         name = loss if lossSwitchStep is None or step < lossSwitchStep else other
         if schedule == "joint":
-            fake = generator(g, latents(run))
-            on_samples = discriminator(d, fake, masks(run, 0))
-            on_data = discriminator(d, images(run), masks(run, 3))
+            fake = generator(g, latents(run, size["latent"]))
+            on_samples = discriminator(d, fake, masks(run, 0, size))
+            on_data = discriminator(d, images(run, pixels), masks(run, 3, size))
             g_loss, d_loss = objective(name, on_samples), -value(on_data, on_samples) / 2
             g_slopes = torch.autograd.grad(g_loss, g, retain_graph=True)
             d_slopes = torch.autograd.grad(d_loss, d)
@@ -164,14 +179,14 @@ def train(schedule, k, loss, lossSwitchStep=None):  # noqa: N803
             run += 1
         else:
             for _ in range(k):
-                fake = generator(g, latents(run)).detach()
-                on_samples = discriminator(d, fake, masks(run, 0))
-                on_data = discriminator(d, images(run), masks(run, 3))
+                fake = generator(g, latents(run, size["latent"])).detach()
+                on_samples = discriminator(d, fake, masks(run, 0, size))
+                on_data = discriminator(d, images(run, pixels), masks(run, 3, size))
                 # The authors halve what D minimises; the paper's Algorithm 1 ascends V itself.
                 d_loss = -value(on_data, on_samples) / 2
                 d_sgd.descend(torch.autograd.grad(d_loss, d))
                 run += 1
-            g_loss = objective(name, discriminator(d, generator(g, latents(run)), masks(run, 0)))
+            g_loss = objective(name, discriminator(d, generator(g, latents(run, size["latent"])), masks(run, 0, size)))
             g_sgd.descend(torch.autograd.grad(g_loss, g))
             run += 1
         d_losses.append(float(d_loss.detach()))
@@ -179,8 +194,14 @@ def train(schedule, k, loss, lossSwitchStep=None):  # noqa: N803
     return {
         "dLosses": d_losses,
         "gLosses": g_losses,
-        "parameters": [[float(f"{x:.9g}") for x in p.detach().flatten().tolist()] for p in g + d],
+        "moved": [measure((p.detach() - at_first).flatten()) for p, at_first in zip(g + d, initial, strict=True)],
     }
+
+
+def measure(x):
+    """All numbers of a small tensor; of a large one some, evenly spaced; and the Euclidean norm of all."""
+    stride = 1 if len(x) < 1000 else len(x) // SLICE
+    return {"norm": float(x.norm()), "stride": stride, "slice": [float(f"{value:.9g}") for value in x[::stride].tolist()]}
 
 
 def to_json(value):
@@ -191,10 +212,10 @@ def to_json(value):
 
 def main():
     golden = {
-        "howMade": "python test/golden/make_goodfellow.py: parameters after 20 steps, G's then D's, layouts as torch's Linear",
+        "howMade": "python test/golden/make_goodfellow.py: how far 20 steps moved each parameter, G's then D's, layouts as torch's Linear",
         "torch": torch.__version__,
         "steps": STEPS,
-        "cases": {name: {**case, **train(**case)} for name, case in CASES.items()},
+        "cases": {name: {"size": SMALL, **case, **train(**case)} for name, case in CASES.items()},
     }
     OUT.write_text(to_json(golden) + "\n")
     print(f"{OUT.name}: {OUT.stat().st_size} bytes, torch {torch.__version__}")

@@ -1,7 +1,14 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_CONFIG, train } from '../../src/train/index.js';
+import {
+  createSessionEngine,
+  createTrainer,
+  DEFAULT_CONFIG,
+  openDataset,
+  train,
+} from '../../src/train/index.js';
+import { readRunCheckpoint } from '../../src/train/resume.js';
 import { idxFolder, temporaryFolder } from '../support/cli.js';
 
 const config = {
@@ -50,5 +57,67 @@ describe('a run', () => {
     const bad = { ...config, ...settings } as unknown as typeof config;
     await expect(train({ config: bad, out, dataDir: idxFolder(64), version: '0' })).rejects.toThrow(message);
     expect(existsSync(out)).toBe(false);
+  });
+
+  it('on the first images says so, and knows them by a digest of their own', async () => {
+    const out = join(temporaryFolder(), 'run');
+    const dataDir = idxFolder(64);
+    await train({ config: { ...config, trainImages: 40 }, out, dataDir, version: '0' });
+    const { data } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+    expect(data).toMatchObject({ name: 'mnist', count: 40 });
+    const whole = await openDataset('mnist', { imageSize: 8, channels: 1, dataDir });
+    expect(data.sha256).not.toBe(whole.description.sha256);
+  });
+
+  it('that changes its objective computes the same when it is stopped and resumed on the way', async () => {
+    const folder = temporaryFolder();
+    const dataDir = idxFolder(64);
+    const run = async (name: string, settings: object, resume = false) => {
+      const out = join(folder, name);
+      const from = resume ? { resume: await readRunCheckpoint(out) } : {};
+      await train({ config: { ...config, ...settings }, out, dataDir, version: '0', ...from });
+      return readFileSync(join(out, 'generator.onnx'));
+    };
+    const whole = await run('whole', { maxSteps: 6, lossSwitchStep: 3 });
+    await run('parts', { maxSteps: 2, lossSwitchStep: 3 });
+    expect((await run('parts', { maxSteps: 6, lossSwitchStep: 3 }, true)).equals(whole)).toBe(true);
+    expect((await run('never', { maxSteps: 6 })).equals(whole)).toBe(false);
+    expect(
+      (await run('late', { maxSteps: 6, lossSwitchStep: 6 })).equals(await run('none', { maxSteps: 6 })),
+    ).toBe(true);
+  });
+
+  it.each([
+    [{ lossSwitchStep: 5 }, /--engine training-api cannot do --loss-switch-step.*: use --engine session$/],
+    [{ gan: 'goodfellow-cifar-fc' }, /--engine training-api cannot do --network goodfellow-cifar-fc/],
+  ] as const)(
+    'of the training API is refused for what its models cannot do: %j',
+    async (settings, message) => {
+      const out = join(temporaryFolder(), 'run');
+      const options = { config: { ...config, ...settings }, out, dataDir: idxFolder(64), version: '0' };
+      await expect(train({ ...options, engine: 'training-api' })).rejects.toThrow(message);
+      expect(existsSync(out)).toBe(false);
+    },
+  );
+
+  it('of goodfellow-mnist begins with the mean of the images that it trains on', async () => {
+    const dataset = await openDataset('mnist', { imageSize: 8, channels: 1, dataDir: idxFolder(64) });
+    const trainer = await createTrainer({
+      config: { ...config, gan: 'goodfellow-mnist' },
+      dataset,
+      engine: createSessionEngine,
+    });
+    const bias = (await trainer.readState()).get('generator.4.bias')!.data;
+    await trainer.close();
+    const images = new Uint8Array(64 * 64);
+    dataset.read(
+      Uint32Array.from({ length: 64 }, (_, i) => i),
+      images,
+    );
+    for (const pixel of [0, 9, 36, 63]) {
+      let sum = 0;
+      for (let i = 0; i < 64; i++) sum += images[i * 64 + pixel]! / 255;
+      expect(1 / (1 + Math.exp(-bias[pixel]!))).toBeCloseTo(sum / 64, 5);
+    }
   });
 });

@@ -17,7 +17,7 @@ const OPTIMIZERS = {
   sgd: {
     kind: 'sgd',
     learningRate: constant(0.1),
-    momentum: { kind: 'linear', from: 0.5, to: 0.7, steps: 9 },
+    momentum: { kind: 'linearByEpoch', from: 0.5, to: 0.7, epochs: 9, epochSteps: 100 },
   },
 };
 
@@ -30,6 +30,7 @@ for (const network of Object.keys(GANS)) {
         gan,
         optimizer,
         generatorLoss: 'nonsaturating',
+        lossSwitchStep: 1000,
         target: GRAPH_TARGETS.webgpu,
       });
       // ONNX Runtime refuses the session when a node is left for the CPU.

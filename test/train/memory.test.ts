@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_CONFIG } from '../../src/train/config.js';
+import { checkCheckpointSize, checkMemory, estimateMemory } from '../../src/train/memory.js';
+import { PRESETS } from '../../src/train/presets.js';
+
+const cifar = { ...DEFAULT_CONFIG, ...PRESETS['goodfellow-cifar-fc']!.settings };
+
+describe('memory', () => {
+  it('of the fully connected CIFAR-10 networks: 127 million parameters, with gradients, velocities and their copies', () => {
+    // One copy of parameters and velocities takes 1.01 GB.
+    const needed = estimateMemory(cifar, 50_000);
+    expect(needed).toBeGreaterThan(5 * 1.01e9);
+    expect(needed).toBeLessThan(8 * 1.01e9);
+  });
+
+  it('that is not there is refused in one line, before anything is made', () => {
+    expect(() => checkMemory(cifar, 50_000, 50_000, 4 * 2 ** 30)).toThrow(
+      /^this run needs about \S+ GiB of memory and the machine has 4.00 GiB .*reduce[^\n]*$/,
+    );
+    expect(() => checkMemory(cifar, 50_000, 50_000, 16 * 2 ** 30)).not.toThrow();
+    expect(() => checkMemory(DEFAULT_CONFIG, 60_000, 60_000, 2 ** 30)).not.toThrow();
+  });
+});
+
+describe('a checkpoint', () => {
+  it.each(Object.keys(PRESETS))('of preset %s fits its file format', (name) => {
+    expect(() => checkCheckpointSize({ ...DEFAULT_CONFIG, ...PRESETS[name]!.settings })).not.toThrow();
+  });
+
+  it('that would not is refused in one line before the training', () => {
+    // 1024 x 1024 x 1024 weights in G's last layer, and two moments of Adam for each.
+    expect(() => checkCheckpointSize({ ...DEFAULT_CONFIG, imageSize: 1024 })).toThrow(
+      /^the generator has 1,07\d,\d+,\d+ parameters, 12.0 GiB with .*less than 2 GiB: reduce[^\n]*$/,
+    );
+  });
+});
