@@ -1,14 +1,15 @@
-"""Times one training step of PyTorch-GAN's gan.py in PyTorch on the CPU: the peer of this project's own step.
+"""Times one training step of PyTorch-GAN's gan.py, or dcgan.py, in PyTorch on the CPU: the peer of this project's own step.
 
 Run from the repository root, in an environment with numpy and torch:
 
     python bench/pytorch_step.py --batch-size 64 --threads 2 --steps 200 --warmup 20 [--fused] [--json]
+    python bench/pytorch_step.py --network dcgan --img-size 32 --batch-size 64 --threads 2 --steps 20 --warmup 3
 
 prints the median and the 10th and 90th percentile of a step, as one JSON line with --json. With --serve it stays
 alive after the warm-up, so that a Node bench can take turns with it: it prints a JSON line {"ready": true, ...},
 answers each line "run N" on stdin with {"ms": [N times]}, and ends at "quit" or at the end of stdin.
 
-A step is what gan.py's inner loop does with a batch: labels, latents drawn by numpy, both zero_grads, both backward
+A step is what the inner loop of either does with a batch: labels, latents drawn by numpy, both zero_grads, both backward
 passes, both optimizer steps, and the two losses read for the progress line. Loading data and printing are left out.
 """
 
@@ -18,6 +19,7 @@ import sys
 import time
 
 import numpy as np
+import pytorch_dcgan
 import torch
 from torch import nn
 from torch.autograd import Variable
@@ -69,14 +71,22 @@ class Discriminator(nn.Module):
         return self.model(images.view(images.size(0), -1))
 
 
-def make_step(batch_size, fused):
+def networks(network, size):
+    """G, D and the shape of an image."""
+    if network == "dcgan":
+        return *pytorch_dcgan.networks(LATENT, 1, size), (1, size, size)
+    return Generator(), Discriminator(), IMAGE
+
+
+def make_step(batch_size, fused, network="pytorch-gan", size=28):
     """A function that trains on the next batch of a preloaded data set."""
-    bce, g, d = nn.BCELoss(), Generator(), Discriminator()
+    bce = nn.BCELoss()
+    g, d, image = networks(network, size)
     # Unless told otherwise PyTorch picks Adam's implementation, as in gan.py.
     options = {"lr": 2e-4, "betas": (0.5, 0.999), **({"fused": True} if fused else {})}
     g_adam = torch.optim.Adam(g.parameters(), **options)
     d_adam = torch.optim.Adam(d.parameters(), **options)
-    data = torch.rand(max(DATASET, batch_size), *IMAGE) * 2 - 1
+    data = torch.rand(max(DATASET, batch_size), *image) * 2 - 1
     cursor = 0
 
     def step():
@@ -133,6 +143,8 @@ def serve(step):
 def main():
     parser = argparse.ArgumentParser(description="Times gan.py's training step in PyTorch on the CPU.")
     parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--network", choices=["pytorch-gan", "dcgan"], default="pytorch-gan")
+    parser.add_argument("--img-size", type=int, choices=[28, 32], default=28, help="32 with dcgan only")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--warmup", type=int, default=20)
@@ -144,12 +156,15 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     np.random.seed(0)
-    step = make_step(args.batch_size, args.fused)
+    if args.network == "pytorch-gan" and args.img_size != 28:
+        parser.error("--img-size belongs to --network dcgan")
+    step = make_step(args.batch_size, args.fused, args.network, args.img_size)
     run(step, args.warmup)
 
     about = {
         "peer": "pytorch",
         "version": torch.__version__,
+        "network": args.network,
         "threads": torch.get_num_threads(),
         "batch_size": args.batch_size,
         "adam": "fused" if args.fused else "default",

@@ -3,7 +3,7 @@
  * CPU, in short alternating rounds. The last line is the ratio: the median over rounds of our time by PyTorch's in the
  * same round, so that a machine whose speed drifts slows both sides alike.
  *
- *   npm run bench -- [--batch-size 64] [--threads 2] [--rounds 30] [--steps 20]
+ *   npm run bench -- [--network pytorch-gan] [--img-size 28] [--batch-size 64] [--threads 2] [--rounds 30] [--steps 20]
  *
  * PYTHON names the interpreter (default: python3). PyTorch runs with 1 and with --threads threads, and the setting that
  * is harder to beat counts.
@@ -14,25 +14,26 @@ import { parseArgs } from 'node:util';
 import { createSessionEngine, createTrainer, DEFAULT_CONFIG, openDataset } from '../dist/train/index.js';
 import { alternate, pairedRatio, startPython, summary } from './rounds.mjs';
 
-const WARMUP = 30;
-
 const { values } = parseArgs({
   options: {
+    network: { type: 'string', default: 'pytorch-gan' },
+    'img-size': { type: 'string', default: '28' },
+    warmup: { type: 'string', default: '30' },
     'batch-size': { type: 'string', default: '64' },
     threads: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '30' },
     steps: { type: 'string', default: '20' },
   },
 });
-const [batchSize, threads, rounds, steps] = ['batch-size', 'threads', 'rounds', 'steps'].map((name) =>
-  Number(values[name]),
-);
+const numbers = ['img-size', 'batch-size', 'threads', 'rounds', 'steps', 'warmup'];
+const [imageSize, batchSize, threads, rounds, steps, warmup] = numbers.map((name) => Number(values[name]));
+const { network } = values;
 
 /** This project: the whole of one step, drawing of batch and latents included. */
 async function startOurs() {
-  const dataset = await openDataset('digits', { imageSize: 28, channels: 1 });
+  const dataset = await openDataset('digits', { imageSize, channels: 1 });
   const trainer = await createTrainer({
-    config: { ...DEFAULT_CONFIG, batchSize },
+    config: { ...DEFAULT_CONFIG, gan: network, imageSize, batchSize },
     dataset,
     engine: (options) => createSessionEngine({ ...options, threads }),
   });
@@ -45,13 +46,14 @@ async function startOurs() {
     }
     return times;
   };
-  await run(WARMUP);
+  await run(warmup);
   return { name: `gan-onnx, ${threads} threads`, run, stop: () => trainer.close() };
 }
 
 /** gan.py in PyTorch, in a process of its own that runs steps when it is told to. */
 async function startPyTorch(python, count) {
-  const flags = ['--batch-size', batchSize, '--threads', count, '--warmup', WARMUP, '--serve'];
+  const sizes = ['--network', network, '--img-size', imageSize, '--batch-size', batchSize];
+  const flags = [...sizes, '--threads', count, '--warmup', warmup, '--serve'];
   const peer = await startPython(python, 'pytorch_step.py', flags);
   return {
     name: `PyTorch ${peer.about.version ?? ''}, ${count} thread${count === 1 ? '' : 's'}`,
@@ -66,9 +68,9 @@ const ours = await startOurs();
 const peers = [];
 if (hasPyTorch) for (const count of new Set([1, threads])) peers.push(await startPyTorch(python, count));
 
-const sides = await alternate([ours, ...peers], { rounds, repeat: steps });
+const sides = await alternate([ours, ...peers], { rounds, repeat: steps, warmup: Math.min(5, warmup) });
 console.log(
-  `gan.py's step, batch ${batchSize}: ms per step over ${rounds} alternating rounds of ${steps} steps`,
+  `a step of ${network} at ${imageSize} pixels, batch ${batchSize}: ms per step over ${rounds} alternating rounds of ${steps} steps`,
 );
 for (const { name, times } of sides) {
   const { median, low, high } = summary(times);
@@ -77,7 +79,9 @@ for (const { name, times } of sides) {
   );
 }
 const peak = process.resourceUsage().maxRSS / 1024;
-console.log(`peak memory of gan-onnx: ${peak.toFixed(0)} MB, of which the dataset is 47 MB`);
+console.log(
+  `peak memory of gan-onnx: ${peak.toFixed(0)} MB, of which the dataset is ${Math.round((60_000 * imageSize ** 2) / 1e6)} MB`,
+);
 for (const { stop } of sides) await stop();
 if (hasPyTorch) {
   const ratios = sides.slice(1).map((peer) => pairedRatio(sides[0], peer));
