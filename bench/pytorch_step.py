@@ -1,18 +1,19 @@
-"""Times one training step in PyTorch on the CPU, the peer of this project's own: gan.py of PyTorch-GAN, or the joint
-training of the 2014 paper's MNIST networks.
+"""Times one training step in PyTorch on the CPU, the peer of this project's own: gan.py or dcgan.py of PyTorch-GAN, or the
+joint training of the 2014 paper's MNIST networks.
 
 Run from the repository root, in an environment with numpy and torch:
 
     python bench/pytorch_step.py --preset pytorch-gan --threads 2 --steps 200 --warmup 20 [--fused] [--json]
+    python bench/pytorch_step.py --preset dcgan --img-size 28 --threads 2 --steps 20 --warmup 3
 
 prints the median and the 10th and 90th percentile of a step, as one JSON line with --json. With --serve it stays
 alive after the warm-up, so that a Node bench can take turns with it: it prints a JSON line {"ready": true, ...},
 answers each line "run N" on stdin with {"ms": [N times]}, and ends at "quit" or at the end of stdin.
 
-A step of pytorch-gan is what gan.py's inner loop does with a batch: labels, latents drawn by numpy, both zero_grads, both
-backward passes, both optimizer steps, and the two losses read for the progress line. A step of goodfellow-mnist does the
-same for the settings of the paper's authors: D(G(z)) is computed once, with dropout, for both objectives. Loading data and
-printing are left out.
+A step of pytorch-gan or dcgan is what the inner loop of that file does with a batch: labels, latents drawn by numpy, both
+zero_grads, both backward passes, both optimizer steps, and the two losses read for the progress line. A step of
+goodfellow-mnist does the same for the settings of the paper's authors: D(G(z)) is computed once, with dropout, for both
+objectives. Loading data and printing are left out.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import sys
 import time
 
 import numpy as np
+import pytorch_dcgan
 import torch
 from torch import nn
 from torch.autograd import Variable
@@ -89,7 +91,7 @@ def initialise(net, half_width):
     return net
 
 
-def make_goodfellow_step(batch_size, fused):
+def make_goodfellow_step(batch_size, fused, _):
     """The same for goodfellow-mnist; gradients are taken per network, so that neither loss computes the other's."""
     g = nn.Sequential(
         nn.Linear(LATENT, 1200), nn.ReLU(), nn.Linear(1200, 1200), nn.ReLU(), nn.Linear(1200, PIXELS), nn.Sigmoid()
@@ -131,14 +133,14 @@ def make_goodfellow_step(batch_size, fused):
     return step
 
 
-def make_gan_step(batch_size, fused):
-    """A function that trains on the next batch of a preloaded data set."""
-    bce, g, d = nn.BCELoss(), Generator(), Discriminator()
+def make_adversarial_step(g, d, image, batch_size, fused):
+    """A function that trains on the next batch of a preloaded data set, as gan.py and dcgan.py do."""
+    bce = nn.BCELoss()
     # Unless told otherwise PyTorch picks Adam's implementation, as in gan.py.
     options = {"lr": 2e-4, "betas": (0.5, 0.999), **({"fused": True} if fused else {})}
     g_adam = torch.optim.Adam(g.parameters(), **options)
     d_adam = torch.optim.Adam(d.parameters(), **options)
-    data = torch.rand(max(DATASET, batch_size), *IMAGE) * 2 - 1
+    data = torch.rand(max(DATASET, batch_size), *image) * 2 - 1
     cursor = 0
 
     def step():
@@ -168,7 +170,21 @@ def make_gan_step(batch_size, fused):
     return step
 
 
-PRESETS = {"pytorch-gan": (make_gan_step, 64), "goodfellow-mnist": (make_goodfellow_step, 100)}
+def make_gan_step(batch_size, fused, size):
+    if size != 28:
+        sys.exit("--img-size belongs to --preset dcgan")
+    return make_adversarial_step(Generator(), Discriminator(), IMAGE, batch_size, fused)
+
+
+def make_dcgan_step(batch_size, fused, size):
+    return make_adversarial_step(*pytorch_dcgan.networks(LATENT, 1, size), (1, size, size), batch_size, fused)
+
+
+PRESETS = {
+    "pytorch-gan": (make_gan_step, 64, 28),
+    "goodfellow-mnist": (make_goodfellow_step, 100, 28),
+    "dcgan": (make_dcgan_step, 64, 32),
+}
 
 
 def run(step, count):
@@ -199,6 +215,7 @@ def main():
     parser = argparse.ArgumentParser(description="Times a GAN's training step in PyTorch on the CPU.")
     parser.add_argument("--preset", choices=PRESETS, default="pytorch-gan")
     parser.add_argument("--batch-size", type=int, help="default: the preset's")
+    parser.add_argument("--img-size", type=int, choices=[28, 32], help="default: the preset's; 28 or 32 with dcgan")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--warmup", type=int, default=20)
@@ -210,9 +227,9 @@ def main():
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     np.random.seed(0)
-    make_step, batch_size = PRESETS[args.preset]
+    make_step, batch_size, size = PRESETS[args.preset]
     batch_size = args.batch_size or batch_size
-    step = make_step(batch_size, args.fused)
+    step = make_step(batch_size, args.fused, args.img_size or size)
     run(step, args.warmup)
 
     about = {

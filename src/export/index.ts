@@ -81,4 +81,5 @@ export {
   type StepGraphOptions,
 } from './step-graphs.js';
 export { type TypedArray, typedArray } from './typed-arrays.js';
-export { Value } from './value.js';
+export { type ConvOptions, type ConvTransposeOptions, Value } from './value.js';
+export type { PoolOptions, WindowOptions } from './windows.js';

@@ -20,9 +20,7 @@ const STATE_COPIES = 4;
 /** The largest file that flatbuffers, the format of checkpoints, can address. */
 const MAX_CHECKPOINT = 2 ** 31 - 1;
 /** Tensors as large as a layer's output that one training step holds at once, roughly. */
-const ACTIVATION_COPIES = 8;
-/** The same of a convolution's windows. */
-const WINDOW_COPIES = 2;
+const ACTIVATION_COPIES = 6;
 
 const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
@@ -41,10 +39,13 @@ function activationCount(network: NetworkSpec): number {
 
 /** Numbers in the largest matrix of windows that the gradient of a convolution's weight is computed from, for one sample. */
 function windowCount(network: NetworkSpec): number {
-  const sizes = placedLayers(network).map(({ layer, inputs, outputs }) => {
+  const placed = placedLayers(network);
+  const sizes = placed.map(({ layer, inputs, outputs }, i) => {
+    const pixelsIn = product(inputs.slice(1));
+    // A convolution of an upsampled image becomes a transposed one, with a kernel of 4 x 4, of the small image.
+    if (placed[i - 1]?.layer.kind === 'upsample') return (pixelsIn / 4) * 16 * outputs[0]!;
     if (layer.kind === 'conv') return product(outputs.slice(1)) * layer.kernel ** 2 * inputs[0]!;
-    if (layer.kind !== 'convTranspose') return 0;
-    return product(inputs.slice(1)) * layer.kernel ** 2 * outputs[0]!;
+    return layer.kind === 'convTranspose' ? pixelsIn * layer.kernel ** 2 * outputs[0]! : 0;
   });
   return Math.max(0, ...sizes);
 }
@@ -70,7 +71,7 @@ export function estimateMemory(config: RunConfig, images: number, inMemory = ima
   const perSample = activationCount(gan.generator) + 2 * activationCount(gan.discriminator);
   const batch = Math.min(config.batchSize, images);
   const windows = Math.max(windowCount(gan.generator), windowCount(gan.discriminator));
-  const activations = batch * (perSample * ACTIVATION_COPIES + windows * WINDOW_COPIES) * 4;
+  const activations = batch * (perSample * ACTIVATION_COPIES + windows) * 4;
   const pixels = config.channels * config.imageSize ** 2;
   return BASE + state + gradients + activations + inMemory * pixels;
 }

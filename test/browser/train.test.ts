@@ -77,6 +77,18 @@ describe.skipIf(findChromium() === undefined)('createTrainer in Chromium', () =>
     check(found);
   }, 120_000);
 
+  it('trains dcgan on WASM as Node does', async () => {
+    const small = { ...config, gan: 'dcgan' as const, batchSize: 4 };
+    const dataset = datasetInMemory(description, Uint8Array.from(images));
+    const trainer = await createTrainer({ config: small, dataset, engine: createSessionEngine });
+    const { metrics } = await trainer.step();
+    await trainer.close();
+    const given = { device: 'wasm', config: small, description, images, threads: 1, lose: false, steps: 2 };
+    const found = await runInPage<Found>(browser, '/test/browser/train-page.mjs', given);
+    const [[, dLoss, gLoss]] = found.losses as [[number, number, number]];
+    expect(relativeError([dLoss, gLoss], [metrics!.d_loss, metrics!.g_loss])).toBeLessThan(1e-3);
+  }, 120_000);
+
   it('trains on WebGPU as Node does, and says so when the GPU is lost', async () => {
     const found = await run('webgpu', 1, true);
     check(found);

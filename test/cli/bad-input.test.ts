@@ -181,6 +181,13 @@ describe('gan-onnx train refuses', () => {
     [['--preset', 'constructor'], /Allowed choices are/],
   ])('wrong usage %j with exit code 2', (flags, message) => refuses(flags, 2, message));
 
+  it('an image size that a network of convolutions does not make', () =>
+    refuses(
+      ['--network', 'dcgan', '--img-size', '30'],
+      1,
+      /dcgan makes images of a multiple of 4 pixels, not 30 x 30: choose another --img-size/,
+    ));
+
   it('an --out that is a file, or below one', async () => {
     const file = join(temporaryFolder(), 'file');
     writeFileSync(file, 'mine');

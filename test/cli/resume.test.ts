@@ -44,6 +44,7 @@ describe('gan-onnx train --resume', () => {
       'd-first, k = 2, sgd with momentum',
       ['--schedule', 'd-first', '--k', '2', '--optimizer', 'sgd', '--lr', '0.05'],
     ],
+    ['dcgan, d-first, small batches', ['--network', 'dcgan', '--schedule', 'd-first', '--batch-size', '4']],
   ])('goes on to the same end, bit for bit (%s)', async (_, flags) => {
     const folder = temporaryFolder();
     const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')];

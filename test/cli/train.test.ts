@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ganOnnx, smallRun, temporaryFolder } from '../support/cli.js';
+import { ganOnnx, idxFolder, smallRun, temporaryFolder } from '../support/cli.js';
 
 /** metrics.jsonl without the times. */
 function metrics(run: string): Record<string, number>[] {
@@ -196,5 +196,27 @@ describe('gan-onnx train', () => {
     expect(stdout).toMatch(/^pytorch-gan +/m);
     expect(stdout).toMatch(/^goodfellow-mnist +/m);
     expect(stdout).toMatch(/^goodfellow-cifar-fc +/m);
+    expect(stdout).toMatch(/^dcgan +/m);
   });
+
+  it("trains the preset dcgan: dcgan.py's settings, 8 x 8 images resized to 32 x 32", async () => {
+    const out = join(temporaryFolder(), 'run');
+    const flags = ['--data-dir', idxFolder(16), '--batch-size', '8', '--max-steps', '2', '--out', out];
+    const { code, stdout, stderr } = await ganOnnx(['train', '--preset', 'dcgan', ...flags]);
+    expect(stderr).not.toContain('gan-onnx: ');
+    expect(code).toBe(0);
+    expect(stdout + stderr).toContain('training dcgan on mnist (16 images of 1 x 32 x 32)');
+    const config = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+    expect(config).toMatchObject({
+      ...{ gan: 'dcgan', imageSize: 32, latentSize: 100, epochs: 200, schedule: 'joint' },
+      optimizer: { kind: 'adam', learningRate: { kind: 'constant', value: 2e-4 }, b1: 0.5, b2: 0.999 },
+    });
+    expect(metrics(out)).toHaveLength(2);
+    const sampled = await ganOnnx([
+      ...['sample', join(out, 'generator.onnx'), '--count', '3', '--format', 'npy'],
+      ...['--out', join(out, 'three.npy')],
+    ]);
+    expect(sampled.code).toBe(0);
+    expect(readFileSync(join(out, 'three.npy')).toString('latin1', 0, 128)).toContain('(3, 1, 32, 32)');
+  }, 60_000);
 });

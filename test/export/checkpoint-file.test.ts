@@ -647,7 +647,7 @@ describe('decodeCheckpoint refuses', () => {
     const started = performance.now();
     expect(refusal(file)).toMatch(/^damaged checkpoint \(.*\)$/);
     expect(refusal(file)).toMatch(message);
-    expect(performance.now() - started).toBeLessThan(1000);
+    expect(performance.now() - started).toBeLessThan(10_000);
   });
 });
 

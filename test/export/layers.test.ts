@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import {
   forward,
+  GANS,
   type GanSpec,
   Graph,
   initialState,
   type Layer,
   type NetworkSpec,
   networkParameters,
+  placedLayers,
   type Value,
 } from '../../src/export/index.js';
 import { uniform } from '../support/hash.js';
@@ -155,6 +157,185 @@ describe('dropout', () => {
   });
 });
 
+/** Runs layers on an image [N, 2, 4, 4]; parameters and masks are fed. */
+async function runImageLayers(layers: Layer[], mode: 'training' | 'inference', feeds: Feeds = {}) {
+  const network: NetworkSpec = {
+    name: 'generator',
+    inputs: 32,
+    layers: [{ kind: 'reshape', shape: [2, 4, 4] }, ...layers],
+  };
+  const graph = new Graph('layers');
+  const parameters = new Map(
+    networkParameters(network).map(({ name, shape }) => [name, graph.input(name, 'float32', shape)]),
+  );
+  const given = graph.input('x', 'float32', ['N', 32]);
+  const masks = new Map();
+  const { output, updates } = forward(graph, network, given, { mode, parameters, masks });
+  graph.output('y', output);
+  for (const [name, value] of updates) graph.output(`${name}.next`, value);
+  const results = await runGraph(graph, { x: image, ...feeds });
+  return { y: results.y!, results, specs: networkParameters(network), placed: placedLayers(network) };
+}
+
+const image = fed([3, 32], 21, -2, 3);
+/** Value of the image at sample n, channel c, row i, column j. */
+const at = (n: number, c: number, i: number, j: number): number => image.data[n * 32 + c * 16 + i * 4 + j]!;
+const everywhere = <T>(channels: number, size: number, value: (...at: number[]) => T): T[] =>
+  Array.from({ length: 3 * channels * size * size }, (_, k) =>
+    value(
+      Math.floor(k / (channels * size * size)),
+      Math.floor(k / (size * size)) % channels,
+      Math.floor(k / size) % size,
+      k % size,
+    ),
+  );
+
+describe('layers on images', () => {
+  it('conv has parameters like torch.nn.Conv2d and is a sum over its window', async () => {
+    const weight = fed([3, 2, 3, 3], 22);
+    const bias = fed([3], 23);
+    const layer: Layer = { kind: 'conv', channels: 3, kernel: 3, stride: 2, padding: 1 };
+    const feeds = { 'generator.1.weight': weight, 'generator.1.bias': bias };
+    const { y, specs } = await runImageLayers([layer], 'training', feeds);
+    const expected = everywhere(3, 2, (n, o, i, j) => {
+      let sum = bias.data[o!]!;
+      for (let k = 0; k < 18; k++) {
+        const [c, row, column] = [
+          Math.floor(k / 9),
+          2 * i! + (Math.floor(k / 3) % 3) - 1,
+          2 * j! + (k % 3) - 1,
+        ];
+        const inside = row >= 0 && column >= 0 && row < 4 && column < 4;
+        if (inside) sum += at(n!, c, row, column) * weight.data[o! * 18 + k]!;
+      }
+      return sum;
+    });
+    expect(relativeError(y.data, expected)).toBeLessThan(1e-5);
+    const bound = { kind: 'uniform', halfWidth: 1 / Math.sqrt(18) };
+    expect(specs.map(({ initial }) => initial)).toEqual([bound, bound]);
+  });
+
+  it('convTranspose has parameters like torch.nn.ConvTranspose2d, and a bias for each pixel if asked', async () => {
+    const layer: Layer = { kind: 'convTranspose', channels: 3, kernel: 5, stride: 3 };
+    const shapes = (given: Layer) =>
+      networkParameters({
+        name: 'generator',
+        inputs: 8000,
+        layers: [{ kind: 'reshape', shape: [80, 10, 10] }, given],
+      });
+    // torch's fan-in is that of the weight's second axis
+    const initial = { kind: 'uniform', halfWidth: 1 / Math.sqrt(75) };
+    expect(shapes(layer)).toMatchObject([
+      { shape: [80, 3, 5, 5], initial },
+      { shape: [3], initial },
+    ]);
+    expect(shapes({ ...layer, untiedBias: true })[1]!.shape).toEqual([3, 32, 32]);
+    const weight = fed([2, 1, 2, 2], 24);
+    const bias = fed([1, 8, 8], 25);
+    const untied: Layer = { kind: 'convTranspose', channels: 1, kernel: 2, stride: 2, untiedBias: true };
+    const feeds = { 'generator.1.weight': weight, 'generator.1.bias': bias };
+    const { y } = await runImageLayers([untied], 'training', feeds);
+    const expected = everywhere(1, 8, (n, _, i, j) => {
+      const [row, column, k] = [i! >> 1, j! >> 1, 2 * (i! & 1) + (j! & 1)];
+      const sum = at(n!, 0, row, column) * weight.data[k]! + at(n!, 1, row, column) * weight.data[4 + k]!;
+      return sum + bias.data[8 * i! + j!]!;
+    });
+    expect(relativeError(y.data, expected)).toBeLessThan(1e-5);
+  });
+
+  it('maxPool takes the largest of each window; sizes are rounded up with ceil', async () => {
+    const layer: Layer = { kind: 'maxPool', kernel: 3, stride: 2, ceil: true };
+    const { y, placed } = await runImageLayers([layer], 'training');
+    expect(placed[1]!.outputs).toEqual([2, 2, 2]);
+    const expected = everywhere(2, 2, (n, c, i, j) => {
+      let largest = Number.NEGATIVE_INFINITY;
+      for (let k = 0; k < 9; k++) {
+        const [row, column] = [2 * i! + Math.floor(k / 3), 2 * j! + (k % 3)];
+        if (row < 4 && column < 4) largest = Math.max(largest, at(n!, c!, row, column));
+      }
+      return largest;
+    });
+    expect(relativeError(y.data, expected)).toBeLessThan(1e-6);
+  });
+
+  it('upsample repeats pixels, channelMaxout takes the largest of consecutive channels, flatten makes a vector', async () => {
+    const up = await runImageLayers([{ kind: 'upsample', factor: 2 }], 'inference');
+    const repeated = everywhere(2, 8, (n, c, i, j) => at(n!, c!, i! >> 1, j! >> 1));
+    expect(relativeError(up.y.data, repeated)).toBe(relativeError(image.data.map(Math.fround), image.data));
+    const most = await runImageLayers(
+      [{ kind: 'channelMaxout', pieces: 2 }, { kind: 'flatten' }],
+      'training',
+    );
+    expect(most.placed.map(({ outputs }) => outputs)).toEqual([[2, 4, 4], [1, 4, 4], [16]]);
+    expect(most.y.shape).toEqual([3, 16]);
+    const expected = everywhere(1, 4, (n, _, i, j) => Math.max(at(n!, 0, i!, j!), at(n!, 1, i!, j!)));
+    expect(relativeError(most.y.data, expected)).toBeLessThan(1e-6);
+  });
+
+  it('batchNorm normalises channels over batch and pixels, and moves the variance by the unbiased one', async () => {
+    const layer: Layer = { kind: 'batchNorm', eps: 0.8, momentum: 0.1 };
+    const [weight, bias] = [fed([2], 26, 0.5, 2), fed([2], 27)];
+    const feeds = {
+      'generator.1.weight': weight,
+      'generator.1.bias': bias,
+      'generator.1.running_mean': fed([2], 28),
+      'generator.1.running_var': fed([2], 29, 0.5, 2),
+    };
+    const { y, results } = await runImageLayers([layer], 'training', feeds);
+    const values = [0, 1].map((c) => everywhere(1, 4, (n, _, i, j) => at(n!, c, i!, j!)));
+    const means = values.map((all) => all.reduce((a, b) => a + b) / 48);
+    const squares = values.map((all, c) => all.reduce((sum, v) => sum + (v - means[c]!) ** 2, 0));
+    const expected = everywhere(2, 4, (n, c, i, j) => {
+      const normal = (at(n!, c!, i!, j!) - means[c!]!) / Math.sqrt(squares[c!]! / 48 + 0.8);
+      return normal * weight.data[c!]! + bias.data[c!]!;
+    });
+    expect(relativeError(y.data, expected)).toBeLessThan(1e-5);
+    const running = feeds['generator.1.running_var'].data;
+    const moved = running.map((v, c) => 0.9 * v + (0.1 * squares[c]!) / 47);
+    expect(relativeError(results['generator.1.running_var.next']!.data, moved)).toBeLessThan(1e-5);
+  });
+
+  it('dropout2d drops whole channels by a mask of one number for each', async () => {
+    const data = [1, 0, 0, 1, 1, 1];
+    const mask = { shape: [3, 2], data };
+    const layer: Layer = { kind: 'dropout2d', keep: 0.75 };
+    const { y } = await runImageLayers([layer], 'training', { 'generator.1.mask': mask });
+    const expected = everywhere(2, 4, (n, c, i, j) => (data[2 * n! + c!]! * at(n!, c!, i!, j!)) / 0.75);
+    expect(relativeError(y.data, expected)).toBeLessThan(1e-6);
+    const off = await runImageLayers([layer], 'inference');
+    expect([...off.y.data]).toEqual([...image.data.map(Math.fround)]);
+  });
+
+  it.each<[Layer[], string]>([
+    [
+      [
+        { kind: 'reshape', shape: [2, 4, 4] },
+        { kind: 'linear', units: 3 },
+      ],
+      'generator, layer 1: linear: [2, 4, 4] is not flat',
+    ],
+    [[{ kind: 'conv', channels: 3, kernel: 3 }], 'generator, layer 0: conv: [32] is no image'],
+    [[{ kind: 'reshape', shape: [3, 3, 3] }], 'reshape: [32] does not have as many numbers as [3, 3, 3]'],
+    [
+      [
+        { kind: 'reshape', shape: [2, 4, 4] },
+        { kind: 'conv', channels: 3, kernel: 5 },
+      ],
+      'generator, layer 1: conv: [2, 4, 4] is too small: [3, 0, 0] would come out',
+    ],
+    [
+      [
+        { kind: 'reshape', shape: [2, 4, 4] },
+        { kind: 'channelMaxout', pieces: 3 },
+      ],
+      'channelMaxout: 2 channels are no multiple of 3 pieces',
+    ],
+  ])('a network whose shapes do not fit is refused, naming the layer: %j', (layers, message) => {
+    const network: NetworkSpec = { name: 'generator', inputs: 32, layers };
+    expect(() => networkParameters(network)).toThrow(message);
+  });
+});
+
 describe('activations', () => {
   const table: [Layer, (v: number) => number][] = [
     [{ kind: 'leakyRelu', slope: 0.2 }, (v) => (v > 0 ? v : 0.2 * v)],
@@ -205,6 +386,24 @@ describe('initialState', () => {
     expect(variance / ((bound * bound) / 3)).toBeCloseTo(1, 1);
     expect(Math.max(...state.get('generator.2.weight')!.data)).toBeLessThanOrEqual(Math.fround(0.005));
     expect([...new Set(state.get('generator.2.bias')!.data)]).toEqual([2]);
+  });
+
+  it('draws normal weights with the mean and deviation that they ask for', () => {
+    const state = initialState(GANS.dcgan({ image: [1, 32, 32], latentSize: 10 }), 'sgd', 1);
+    for (const [name, mean] of [
+      ['generator.4.weight', 0],
+      ['generator.2.weight', 1],
+      ['discriminator.1.weight', 0],
+      ['discriminator.15.weight', 1],
+    ] as const) {
+      const { data } = state.get(name)!;
+      const centred = Float64Array.from(data, (v) => v - mean);
+      expect(norm(centred) / Math.sqrt(data.length) / 0.02, name).toBeCloseTo(1, data.length > 1e4 ? 1 : 0);
+      expect(Math.abs(centred.reduce((a, b) => a + b) / data.length), name).toBeLessThan(0.01);
+    }
+    const bias = state.get('generator.4.bias')!.data;
+    expect(Math.max(...bias.map(Math.abs))).toBeLessThanOrEqual(Math.fround(1 / Math.sqrt(128 * 9)));
+    expect(new Set(bias).size).toBe(128);
   });
 
   it('starts BatchNorm at the identity, and optimiser slots and counters at zero', () => {

@@ -247,7 +247,7 @@ describe('decodeModel on bytes that are not a model', () => {
     const started = performance.now();
     const bytes = new Uint8Array(4_000_000).map((_, i) => hash32(i, 3));
     for (let offset = 0; offset < 100; offset++) refusal(bytes.subarray(offset));
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(performance.now() - started).toBeLessThan(10_000);
   });
 });
 
