@@ -23,7 +23,7 @@ describe.skipIf(softwareVulkan() === undefined)('webgpu in Node', () => {
       const { worstLoss, worstParameter } = await runWithVulkan<Result>(
         'train.mjs',
         network,
-        steps,
+        String(steps),
         ...order,
       );
       expect(worstLoss).toBeLessThan(1e-3);
