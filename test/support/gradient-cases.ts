@@ -186,14 +186,16 @@ const positions = fc
   }));
 
 const gather: fc.Arbitrary<Case> = fc
-  .tuple(shapeWithAxis(), positions, fc.boolean(), fc.boolean())
-  .map(([{ shape, axis, given }, at, narrow, fromEnd]) => ({
+  .tuple(shapeWithAxis(), positions, fc.constantFrom('int64', 'int32', 'table'), fc.boolean())
+  .map(([{ shape, axis, given }, at, kind, fromEnd]) => ({
     inputs: [{ shape: withSize(shape, axis, 3) }],
     build: ([x], graph) => {
       const numbers = fromEnd ? at.data.map((i) => i - 3) : at.data;
-      const indices = narrow
-        ? graph.constant('at', 'int32', at.shape, Int32Array.from(numbers))
-        : graph.constant('at', 'int64', at.shape, BigInt64Array.from(numbers, BigInt));
+      const indices = {
+        int64: () => graph.constant('at', 'int64', at.shape, BigInt64Array.from(numbers, BigInt)),
+        int32: () => graph.constant('at', 'int32', at.shape, Int32Array.from(numbers)),
+        table: () => graph.table('at', at.shape, () => Int32Array.from(numbers)),
+      }[kind]!();
       return x!.gather(indices, given);
     },
   }));

@@ -12,18 +12,18 @@ describe.skipIf(softwareVulkan() === undefined)('webgpu in Node', () => {
     for (const [graph, where] of Object.entries(found)) expect(where, graph).toBe('all on webgpu');
   }, 120_000);
 
-  it.each([
-    ['mlp', ['joint']],
-    ['pytorch-gan', ['discriminator', 'generator']],
-    ['dcgan', ['discriminator', 'generator'], '3'],
+  it.each<[string, number, string[]]>([
+    ['mlp', 20, ['joint']],
+    ['pytorch-gan', 20, ['discriminator', 'generator']],
+    ['dcgan', 3, ['discriminator', 'generator']],
   ])(
-    'trains %s for 20 steps (dcgan: 3) of %j as the cpu does, with its state on the GPU',
-    async (network, order, steps = '20') => {
+    'trains %s for %i steps of %j as the cpu does, with its state on the GPU',
+    async (network, steps, order) => {
       type Result = { worstLoss: number; worstParameter: number };
       const { worstLoss, worstParameter } = await runWithVulkan<Result>(
         'train.mjs',
         network,
-        steps,
+        String(steps),
         ...order,
       );
       expect(worstLoss).toBeLessThan(1e-3);
