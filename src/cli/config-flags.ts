@@ -150,7 +150,8 @@ export function runConfig(flags: ConfigFlags, stored?: RunConfig): RunConfig {
 }
 
 export function printPresets(): void {
+  const width = 1 + Math.max(...Object.keys(PRESETS).map(({ length }) => length));
   for (const [name, { description }] of Object.entries(PRESETS)) {
-    process.stdout.write(`${name.padEnd(20)}${description}\n`);
+    process.stdout.write(`${name.padEnd(width)}${description}\n`);
   }
 }

@@ -1,6 +1,6 @@
 /** The table of network pairs. A new one is an entry here and touches nothing else. */
 
-import { goodfellowCifarFc, goodfellowMnist } from './goodfellow.js';
+import { goodfellowCifarConv, goodfellowCifarFc, goodfellowMnist } from './goodfellow.js';
 import type { Initialiser, Layer } from './layers.js';
 import type { GanSpec } from './networks.js';
 
@@ -156,6 +156,7 @@ export const GANS = {
   mlp,
   'goodfellow-mnist': goodfellowMnist,
   'goodfellow-cifar-fc': goodfellowCifarFc,
+  'goodfellow-cifar-conv': (size) => goodfellowCifarConv(size),
 } satisfies Record<string, (size: GanSize) => GanSpec>;
 
 export type GanName = keyof typeof GANS;

@@ -72,4 +72,20 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
       checkpointInterval: 400,
     },
   },
+  'goodfellow-cifar-conv': {
+    description: "the 2014 paper's convolutional CIFAR-10 networks: 77 million parameters, 5 GiB of memory",
+    settings: {
+      gan: 'goodfellow-cifar-conv',
+      dataset: 'cifar10',
+      imageSize: 32,
+      channels: 3,
+      trainImages: 40_000,
+      batchSize: 128,
+      // An epoch ends with a smaller batch.
+      optimizer: goodfellowSgd(0.004, Math.ceil(40_000 / 128)),
+      epochs: 1000,
+      sampleInterval: 313,
+      checkpointInterval: 313,
+    },
+  },
 };

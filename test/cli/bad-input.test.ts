@@ -181,12 +181,12 @@ describe('gan-onnx train refuses', () => {
     [['--preset', 'constructor'], /Allowed choices are/],
   ])('wrong usage %j with exit code 2', (flags, message) => refuses(flags, 2, message));
 
-  it('an image size that a network of convolutions does not make', () =>
-    refuses(
-      ['--network', 'dcgan', '--img-size', '30'],
-      1,
-      /dcgan makes images of a multiple of 4 pixels, not 30 x 30: choose another --img-size/,
-    ));
+  it.each([
+    ['dcgan', '30', /dcgan makes images of a multiple of 4 pixels, not 30 x 30: choose another --img-size/],
+    ['goodfellow-cifar-conv', '28', /makes images of 8, 11, 14 .*, not 28 x 28: choose another --img-size/],
+  ])('an image size that the convolutions of %s do not make, %s', (network, size, message) =>
+    refuses(['--network', network, '--img-size', size], 1, message),
+  );
 
   it('an --out that is a file, or below one', async () => {
     const file = join(temporaryFolder(), 'file');

@@ -196,6 +196,7 @@ describe('gan-onnx train', () => {
     expect(stdout).toMatch(/^pytorch-gan +/m);
     expect(stdout).toMatch(/^goodfellow-mnist +/m);
     expect(stdout).toMatch(/^goodfellow-cifar-fc +/m);
+    expect(stdout).toMatch(/^goodfellow-cifar-conv +/m);
     expect(stdout).toMatch(/^dcgan +/m);
   });
 

@@ -47,6 +47,13 @@ describe('the estimate of memory', () => {
     expect(estimate / measured).toBeLessThan(1.5);
   });
 
+  it("of the paper's convolutional CIFAR-10 networks is near what three steps with a checkpoint took, 4691 MB", () => {
+    const config = { ...DEFAULT_CONFIG, ...PRESETS['goodfellow-cifar-conv']!.settings };
+    const estimate = estimateMemory(config, 50_000) / 2 ** 20;
+    expect(estimate / 4691).toBeGreaterThan(0.9);
+    expect(estimate / 4691).toBeLessThan(1.3);
+  });
+
   it('grows with the batch as activations do', () => {
     const config = { ...DEFAULT_CONFIG, gan: 'dcgan', imageSize: 32 } as const;
     const at = (batchSize: number): number => estimateMemory({ ...config, batchSize }, 60_000);

@@ -23,7 +23,7 @@ const OPTIMIZERS = {
 
 const found = {};
 for (const network of Object.keys(GANS)) {
-  const gan = GANS[network]({ image: [1, 28, 28], latentSize: 100 });
+  const gan = GANS[network]({ image: [1, 32, 32], latentSize: 100 });
   for (const [kind, optimizer] of Object.entries(OPTIMIZERS)) {
     for (const name of ['joint', 'discriminator', 'generator']) {
       const graph = buildStepGraph(name, {
