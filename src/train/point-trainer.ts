@@ -18,6 +18,7 @@ import type { StepInputs } from './engine.js';
 import { drawNoise } from './feed.js';
 import { createLoopEngine, type StepMetrics } from './loop-engine.js';
 import { ORT_NODE } from './ort-node.js';
+import type { TrainingPoint } from './trainer.js';
 
 export interface PointTrainerOptions {
   gan: PointGanSpec;
@@ -31,13 +32,13 @@ export interface PointTrainerOptions {
   /** The same seed gives the same run. */
   seed: number;
   /** Where to start from; freshly initialised networks by default. */
-  state?: GanState;
+  start?: TrainingPoint;
   /** Threads inside an operator: 1 by default, for networks this small are not faster with more. */
   threads?: number;
 }
 
 export interface PointTrainer {
-  /** Steps done. */
+  /** Steps done, those before its start too: they decide what is drawn. */
   readonly done: number;
   /** Runs the next `count` steps; metrics of each. */
   steps(count: number): Promise<StepMetrics[]>;
@@ -60,7 +61,7 @@ export async function createPointTrainer(given: PointTrainerOptions): Promise<Po
   const options = { gan, optimizer, generatorLoss: loss };
   const graphs = [...new Set(order)].map((name) => buildStepGraph(name, options));
   const byName = new Map(graphs.map((graph) => [graph.name, graph]));
-  const state = given.state ?? initialState(gan, optimizer.kind, seed);
+  const { state, step: before } = given.start ?? { state: initialState(gan, optimizer.kind, seed), step: 0 };
   const engine = await createLoopEngine({
     ort: ORT_NODE,
     graphs,
@@ -70,7 +71,7 @@ export async function createPointTrainer(given: PointTrainerOptions): Promise<Po
     image: sampleShape(gan),
     threads,
   });
-  let done = 0;
+  let done = before;
 
   /** The inputs of all runs of a step, from the seed and the step alone. */
   const draw = (step: number): StepInputs[] =>
@@ -95,7 +96,8 @@ export async function createPointTrainer(given: PointTrainerOptions): Promise<Po
       }
       return metrics;
     },
-    readState: () => engine.readState(),
+    // What no run of this order reads is as it was.
+    readState: async () => new Map([...state, ...(await engine.readState())]),
     close: () => engine.close(),
   };
 }
