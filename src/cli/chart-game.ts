@@ -20,6 +20,7 @@ const DASHES = {
     [7, 4],
   ],
 };
+const LEGEND = { orient: 'top', symbolSize: 400 } as const;
 /** Interval of x and z that is shown. */
 const SHOWN = [-4, 4];
 const [WIDTH, HEIGHT, ARROW_HEIGHT] = [230, 170, 90];
@@ -37,8 +38,8 @@ function curveRows({ curves }: GamePanel) {
 function panelSpec(panel: GamePanel, highest: number, isLast: boolean) {
   const x = { field: 'x', type: 'quantitative', scale: { domain: SHOWN }, axis: null } as const;
   const style = {
-    color: { field: 'curve', type: 'nominal', scale: CURVES, title: null },
-    strokeDash: { field: 'curve', type: 'nominal', scale: DASHES, title: null },
+    color: { field: 'curve', type: 'nominal', scale: CURVES, title: null, legend: LEGEND },
+    strokeDash: { field: 'curve', type: 'nominal', scale: DASHES, title: null, legend: LEGEND },
   } as const;
   const mark = { type: 'line', clip: true, strokeWidth: 2 } as const;
   const rows = curveRows(panel);
@@ -99,11 +100,10 @@ function panelSpec(panel: GamePanel, highest: number, isLast: boolean) {
 
 /** @param panels (a) to (d), side by side */
 export function gameChart(panels: readonly GamePanel[]): TopLevelSpec {
-  const highest = Math.max(
-    ...panels.flatMap(({ curves }) => curves.flatMap((row) => [row.data, row.generator])),
-  );
+  // An early p_g may be a spike, which is cut off.
+  const highest = 1.6 * Math.max(...panels[0]!.curves.map(({ data }) => data));
   return {
     ...CHART_STYLE,
-    hconcat: panels.map((panel, i) => panelSpec(panel, 1.05 * highest, i === panels.length - 1)),
+    hconcat: panels.map((panel, i) => panelSpec(panel, highest, i === panels.length - 1)),
   } as TopLevelSpec;
 }

@@ -38,6 +38,8 @@ const CURVES = {
   range: ['black', '#2ca02c', '#1f77b4', '#d62728'],
 };
 const SIZE = 240;
+/** For marks that are drawn once. */
+const ONE_ROW = { values: [{}] };
 
 const quantitative = { type: 'quantitative' } as const;
 
@@ -46,8 +48,8 @@ function lineMoment({ title, cells }: TheoryMoment, { range }: TheoryPicture) {
     { x, curve: 'p_data', height: data },
     { x, curve: 'p_g', height: generator },
     { x, curve: 'D', height: discriminator },
-    // Where neither has mass D* is arbitrary.
-    ...(data + generator > 1e-3 ? [{ x, curve: 'D*', height: optimal }] : []),
+    // Where neither has mass D* means nothing.
+    ...(data + generator > 0.01 ? [{ x, curve: 'D*', height: optimal }] : []),
   ]);
   return {
     title,
@@ -145,8 +147,9 @@ function courseChart(
           y: { field, ...quantitative, title: 'nats', scale },
         },
       },
-      { mark: { type: 'rule', strokeDash: [5, 4] }, encoding: { y: { datum: end.at } } },
+      { data: ONE_ROW, mark: { type: 'rule', strokeDash: [5, 4] }, encoding: { y: { datum: end.at } } },
       {
+        data: ONE_ROW,
         mark: { type: 'text', align: 'right', dx: -4, dy: -7 },
         encoding: { x: { value: 'width' }, y: { datum: end.at }, text: { value: end.label } },
       },

@@ -4,8 +4,8 @@ import type { TopLevelSpec } from 'vega-lite';
 
 export type { TopLevelSpec } from 'vega-lite';
 
-/** What all charts of the project look like. */
-export const CHART_STYLE = { background: 'white', config: { font: 'sans-serif' } } as const;
+/** What all charts of the project look like; labels for screen readers on every cell of a map would triple its size. */
+export const CHART_STYLE = { background: 'white', config: { font: 'sans-serif', aria: false } } as const;
 
 /** Draws a Vega-Lite specification. Vega is loaded here, so that commands without charts start without it. */
 export async function chartSvg(spec: TopLevelSpec): Promise<string> {

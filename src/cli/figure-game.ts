@@ -1,6 +1,6 @@
 /** `gan-onnx figure 1`: four moments of the game on toy data, and whether it ends where the paper's theory says. */
 
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { cellCentres, cellWidth } from '../evaluate/cells.js';
 import { type GameState, PointGame } from '../evaluate/point-game.js';
 import { FINAL_VALUE } from '../evaluate/theory.js';
@@ -22,6 +22,7 @@ import { integerOption } from './arguments.js';
 import { chartSvg } from './chart.js';
 import { type GamePanel, gameChart } from './chart-game.js';
 import { byEnding } from './draw-picture.js';
+import { modelTarget, toyOptions, writeGenerator } from './figure-toy.js';
 import { interruptible } from './interrupt.js';
 import { createProgress, type Progress } from './progress.js';
 
@@ -30,6 +31,7 @@ interface GameFlags {
   seeds: number;
   steps: number;
   out: string;
+  generator?: string;
   force?: boolean;
 }
 
@@ -38,14 +40,10 @@ const DATA = 'mixture-1d';
 const LOOK_EVERY = 100;
 /** Panel (a) shows the networks after so many steps, or at the end of a shorter training. */
 const BEGINNING = 40;
-/** Updates of D alone from there, after which it is D* but for rounding; and then of G alone, as panel (c) shows them. */
-const BRANCHES = {
-  discriminator: { order: ['discriminator'], steps: 2000, rate: 2e-3 },
-  generator: { order: ['generator'], steps: 20, rate: 2e-3 },
-} as const;
+/** From there D alone is trained with at most so many updates, which make it nearly D*, for panel (b); then G, for (c). */
+const UPDATES = { discriminator: 3000, generator: 6 } as const;
+const BRANCH_RATE = 2e-3;
 const ARROWS = 25;
-/** Updates of the fresh discriminator of the check. */
-const FRESH_STEPS = 3000;
 
 /** What the end of a training is held to. */
 const BARS = { jsd: 0.01, deviation: 0.05, value: 0.05, accuracy: 0.55 } as const;
@@ -83,9 +81,16 @@ async function panelOf(title: string, game: PointGame, { state }: TrainingPoint)
 }
 
 /** Panels (a) to (c): the beginning, D at its optimum for this G, and G after it followed D. */
-async function panelsOfBeginning(game: PointGame, run: PointRun, begun: TrainingPoint): Promise<GamePanel[]> {
-  const best = await branchFrom(begun, run, BRANCHES.discriminator);
-  const moved = await branchFrom(best, run, BRANCHES.generator);
+async function panelsOfBeginning(
+  game: PointGame,
+  run: PointRun,
+  begun: TrainingPoint,
+  signal: AbortSignal,
+): Promise<GamePanel[]> {
+  const branch = { rate: BRANCH_RATE, signal };
+  const steps = Math.min(UPDATES.discriminator, run.steps);
+  const best = await branchFrom(begun, run, { ...branch, order: ['discriminator'], steps });
+  const moved = await branchFrom(best, run, { ...branch, order: ['generator'], steps: UPDATES.generator });
   return [
     await panelOf(`(a) step ${begun.step}: D is partly right`, game, begun),
     await panelOf('(b) D trained to D*', game, best),
@@ -103,7 +108,7 @@ async function play(
     before,
     draws,
   }: { signal: AbortSignal; progress: Progress; before: number; draws: boolean },
-): Promise<{ ending: Ending; panels: GamePanel[] }> {
+): Promise<{ end: TrainingPoint; ending: Ending; panels: GamePanel[] }> {
   const looks = Array.from({ length: Math.floor(run.steps / LOOK_EVERY) }, (_, i) => (i + 1) * LOOK_EVERY);
   const begins = Math.min(BEGINNING, run.steps);
   const all = [...new Set([begins, ...looks, run.steps])].sort((a, b) => a - b);
@@ -111,19 +116,20 @@ async function play(
   let last: TrainingPoint | undefined;
   for await (const point of trainOnPoints(run, all, signal)) {
     last = point;
-    if (draws && point.step === begins) panels.push(...(await panelsOfBeginning(game, run, point)));
+    if (draws && point.step === begins) panels.push(...(await panelsOfBeginning(game, run, point, signal)));
     progress.update(before + point.step, `seed ${run.seed}`);
   }
   const { state } = last!;
-  if (draws) panels.push(await panelOf(`(d) step ${run.steps}: p_g = p_data, D = 1/2`, game, last!));
+  if (draws) panels.push(await panelOf(`(d) step ${run.steps}: the end`, game, last!));
   const { jsd, value, deviation } = await game.measure(state);
   const accuracy = await game.freshAccuracy(state, {
     seed: run.seed + 1,
-    steps: FRESH_STEPS,
+    steps: Math.min(UPDATES.discriminator, run.steps),
+    signal,
     batchSize: BATCH_SIZE,
-    optimizer: pointOptimizer(2e-3),
+    optimizer: pointOptimizer(BRANCH_RATE),
   });
-  return { ending: { seed: run.seed, jsd, value, deviation, accuracy }, panels };
+  return { end: last!, ending: { seed: run.seed, jsd, value, deviation, accuracy }, panels };
 }
 
 function table(endings: readonly Ending[], floor: number): string {
@@ -141,15 +147,16 @@ function table(endings: readonly Ending[], floor: number): string {
   return [
     ...lines,
     `${met} of ${endings.length} end with JSD < ${BARS.jsd}, |D - 1/2| < ${BARS.deviation} where p_data has mass, ` +
-      `|V + log 4| < ${BARS.value}, and a fresh D under ${BARS.accuracy * 100} %`,
+      `|V + log 4| < ${BARS.value}, and a fresh D under ${Math.round(BARS.accuracy * 100)} %`,
     `(nats; the JSD of as many draws of p_data itself is ${floor.toFixed(5)})`,
   ].join('\n');
 }
 
 async function gameFigure(flags: GameFlags): Promise<void> {
-  const { seed, seeds, steps, out, force = false } = flags;
+  const { seed, seeds, steps, out, generator, force = false } = flags;
   byEnding(out, { '.svg': true });
   const target = outputTarget('--out', out, 'file', force);
+  const model = modelTarget(generator, force);
   await interruptible(
     async (signal) => {
       const game = await PointGame.open(ORT_NODE, pointNetworks(DATA), POINT_DISTRIBUTIONS[DATA]);
@@ -158,14 +165,16 @@ async function gameFigure(flags: GameFlags): Promise<void> {
         const endings: Ending[] = [];
         for (let i = 0; i < seeds; i++) {
           const run = { data: DATA, steps, seed: seed + i } as const;
-          const { ending, panels } = await play(game, run, {
+          const { end, ending, panels } = await play(game, run, {
             signal,
             progress,
             before: i * steps,
             draws: i === 0,
           });
           endings.push(ending);
-          if (i === 0) writeFileAtomically(target.path, await chartSvg(gameChart(panels)));
+          if (i > 0) continue;
+          writeFileAtomically(target.path, await chartSvg(gameChart(panels)));
+          writeGenerator(model, DATA, end);
         }
         progress.stop();
         process.stdout.write(`${table(endings, game.floor(seed))}\nseed ${seed}: ${out}\n`);
@@ -176,19 +185,6 @@ async function gameFigure(flags: GameFlags): Promise<void> {
     },
     () => process.stderr.write('ending (Ctrl-C again ends at once)\n'),
   );
-}
-
-/** The flags that figures of toy data share. */
-export function toyOptions(number: string): Option[] {
-  return [
-    integerOption('--seed <n>', 'the same seed gives the same figure', { min: 0, max: 2 ** 32 }).default(0),
-    integerOption('--steps <n>', 'steps of training, each 3 updates of D and one of G', {
-      min: 10,
-      max: 1_000_000,
-    }).default(3000),
-    new Option('--out <file>', 'an .svg to write').default(`figure-${number}.svg`),
-    new Option('--force', 'replace an existing output'),
-  ];
 }
 
 export function trainingFigure(number: string): Command {

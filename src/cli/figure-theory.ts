@@ -15,7 +15,7 @@ import { chartSvg } from './chart.js';
 import { type TheoryCourse, type TheoryMoment, theoryChart } from './chart-theory.js';
 import { choiceOption } from './config-flags.js';
 import { byEnding } from './draw-picture.js';
-import { toyOptions } from './figure-game.js';
+import { modelTarget, toyOptions, writeGenerator } from './figure-toy.js';
 import { interruptible } from './interrupt.js';
 import { createProgress } from './progress.js';
 
@@ -24,19 +24,20 @@ interface TheoryFlags {
   seed: number;
   steps: number;
   out: string;
+  generator?: string;
   force?: boolean;
 }
 
 /** Measurements over a training, close together at its beginning. */
 const LOOKS = 40;
-/** Moments that are drawn, as parts of the training: near its beginning, and its end. */
-const DRAWN = [0.02, 1] as const;
+/** Moments that are drawn, as parts of the training, by dimension. */
+const DRAWN = { 1: [0.02, 0.15, 1], 2: [0.05, 1] } as const;
 const SAMPLES = 500;
 
 /** Numbers of steps from 0 to `steps`, growing with the square. */
-function lookAt(steps: number): number[] {
+function looksAt(steps: number, drawn: readonly number[]): number[] {
   const looks = Array.from({ length: LOOKS + 1 }, (_, i) => Math.round(steps * (i / LOOKS) ** 2));
-  return [...new Set([...looks, ...DRAWN.map((part) => Math.round(part * steps))])].sort((a, b) => a - b);
+  return [...new Set([...looks, ...drawn])].sort((a, b) => a - b);
 }
 
 /** Samples of G to show, float32 [SAMPLES, dimension]. */
@@ -71,20 +72,23 @@ async function momentOf(game: PointGame, point: TrainingPoint, seed: number): Pr
   return { title: `step ${point.step}`, cells, samples };
 }
 
-async function theory({ data, seed, steps, out, force = false }: TheoryFlags): Promise<void> {
+async function theory({ data, seed, steps, out, generator, force = false }: TheoryFlags): Promise<void> {
   byEnding(out, { '.svg': true });
   const target = outputTarget('--out', out, 'file', force);
+  const model = modelTarget(generator, force);
   await interruptible(
     async (signal) => {
       const distribution = POINT_DISTRIBUTIONS[data];
       const game = await PointGame.open(ORT_NODE, pointNetworks(data), distribution);
       const progress = createProgress(steps, 'steps');
       try {
-        const drawn = DRAWN.map((part) => Math.round(part * steps));
+        const drawn = DRAWN[distribution.dimension as 1 | 2].map((part) => Math.round(part * steps));
         const moments: TheoryMoment[] = [];
         const course: TheoryCourse[number][] = [];
-        for await (const point of trainOnPoints({ data, steps, seed }, lookAt(steps), signal)) {
+        let end: TrainingPoint | undefined;
+        for await (const point of trainOnPoints({ data, steps, seed }, looksAt(steps, drawn), signal)) {
           const { value, jsd } = await game.measure(point.state);
+          end = point;
           course.push({ step: point.step, value, jsd });
           if (drawn.includes(point.step)) moments.push(await momentOf(game, point, seed));
           progress.update(point.step, `JSD ${jsd.toFixed(4)}`);
@@ -93,6 +97,7 @@ async function theory({ data, seed, steps, out, force = false }: TheoryFlags): P
         const { dimension, range } = distribution;
         const picture = { dimension, range, width: cellWidth(game.cells), moments, course, floor };
         writeFileAtomically(target.path, await chartSvg(theoryChart(picture)));
+        writeGenerator(model, data, end!);
         progress.stop();
         const last = course.at(-1)!;
         process.stdout.write(

@@ -108,7 +108,10 @@ export class PointGame {
    *
    * @returns accuracy, 1/2 where it can only guess
    */
-  async freshAccuracy(state: GanState, { seed, steps, batchSize, optimizer }: FreshOptions): Promise<number> {
+  async freshAccuracy(
+    state: GanState,
+    { seed, steps, batchSize, optimizer, signal }: FreshOptions,
+  ): Promise<number> {
     const fresh = initialState(this.gan, optimizer.kind, seed);
     for (const [name, tensor] of state) if (name.startsWith('generator.')) fresh.set(name, tensor);
     const trainer = await createPointTrainer({
@@ -122,7 +125,7 @@ export class PointGame {
       start: { state: fresh, step: 0 },
     });
     try {
-      await trainer.steps(steps);
+      await trainer.steps(steps, signal);
       return await this.accuracy(await trainer.readState(), seed);
     } finally {
       await trainer.close();
@@ -152,6 +155,8 @@ export interface FreshOptions {
   steps: number;
   batchSize: number;
   optimizer: OptimizerSpec;
+  /** Ends it early, with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 /**

@@ -48,6 +48,8 @@ export interface Branch {
   order: readonly StepGraphName[];
   steps: number;
   rate: number;
+  /** Ends them early, with the signal's reason. */
+  signal?: AbortSignal;
 }
 
 function openTrainer(
@@ -72,11 +74,11 @@ function openTrainer(
 export async function branchFrom(
   start: TrainingPoint,
   run: PointRun,
-  branch: Branch,
+  { order, steps, rate, signal }: Branch,
 ): Promise<TrainingPoint> {
-  const trainer = await openTrainer(run, branch.order, branch.rate, start);
+  const trainer = await openTrainer(run, order, rate, start);
   try {
-    await trainer.steps(branch.steps);
+    await trainer.steps(steps, signal);
     return { step: trainer.done, state: await trainer.readState() };
   } finally {
     await trainer.close();
@@ -86,7 +88,7 @@ export async function branchFrom(
 /**
  * Trains from fresh networks and shows where it stands at each of `looks`, numbers of steps in rising order.
  *
- * @param signal ends it at the next look, with the signal's reason
+ * @param signal ends it early, with the signal's reason
  */
 export async function* trainOnPoints(
   run: PointRun,
@@ -104,8 +106,7 @@ export async function* trainOnPoints(
       const stops = looks.filter((look) => look > trainer.done && look < end);
       if (point === undefined && looks.includes(0)) yield { step: 0, state: await trainer.readState() };
       for (const stop of [...stops, end]) {
-        signal?.throwIfAborted();
-        await trainer.steps(stop - trainer.done);
+        await trainer.steps(stop - trainer.done, signal);
         point = { step: trainer.done, state: await trainer.readState() };
         if (looks.includes(stop)) yield point;
       }

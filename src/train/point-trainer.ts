@@ -40,8 +40,12 @@ export interface PointTrainerOptions {
 export interface PointTrainer {
   /** Steps done, those before its start too: they decide what is drawn. */
   readonly done: number;
-  /** Runs the next `count` steps; metrics of each. */
-  steps(count: number): Promise<StepMetrics[]>;
+  /**
+   * Runs the next `count` steps; metrics of each.
+   *
+   * @param signal ends them early, with the signal's reason
+   */
+  steps(count: number, signal?: AbortSignal): Promise<StepMetrics[]>;
   /** A copy of the state as it stands. */
   readState(): Promise<GanState>;
   close(): Promise<void>;
@@ -87,9 +91,10 @@ export async function createPointTrainer(given: PointTrainerOptions): Promise<Po
     get done() {
       return done;
     },
-    async steps(count) {
+    async steps(count, signal) {
       const metrics: StepMetrics[] = [];
       while (metrics.length < count) {
+        signal?.throwIfAborted();
         const some = Math.min(STEPS_PER_CALL, count - metrics.length);
         metrics.push(...(await engine.runMany(Array.from({ length: some }, (_, i) => draw(done + i)))));
         done += some;

@@ -4,9 +4,9 @@ import {
   GANS,
   type GanState,
   initialState,
-  sampleShape,
   type StepGraphName,
   type StepGraphOptions,
+  sampleShape,
 } from '../../src/export/index.js';
 import { chooseEngine } from '../../src/train/engines.js';
 import { drawNoise } from '../../src/train/feed.js';

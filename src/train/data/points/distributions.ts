@@ -74,7 +74,7 @@ function mixture(
 }
 
 /** Rounded, so that every machine has the same means whatever the last bits of its sines are. */
-const rounded = (x: number): number => Math.round(x * 1e6) / 1e6;
+const rounded = (x: number): number => Math.round(x * 1e9) / 1e9;
 
 /** Eight Gaussians on a circle of radius 2. */
 function ring(): Component[] {
