@@ -41,7 +41,7 @@ const LOOK_EVERY = 100;
 /** Panel (a) shows the networks after so many steps, or at the end of a shorter training. */
 const BEGINNING = 40;
 /** From there D alone is trained with at most so many updates, which make it nearly D*, for panel (b); then G, for (c). */
-const UPDATES = { discriminator: 3000, generator: 6 } as const;
+const UPDATES = { discriminator: 3000, generator: 3 } as const;
 const BRANCH_RATE = 2e-3;
 const ARROWS = 25;
 

@@ -15,7 +15,7 @@ import { byEnding } from './draw-picture.js';
 export function toyOptions(number: string): Option[] {
   return [
     integerOption('--seed <n>', 'the same seed gives the same figure', { min: 0, max: 2 ** 32 }).default(0),
-    integerOption('--steps <n>', 'steps of training, each 3 updates of D and one of G', {
+    integerOption('--steps <n>', 'steps of training, each 5 updates of D and one of G', {
       min: 10,
       max: 1_000_000,
     }).default(3000),

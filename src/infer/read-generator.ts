@@ -219,9 +219,7 @@ export function readGenerator(bytes: Uint8Array, options: GeneratorOptions = {})
   checkFloat32('output', output);
   const metadata = modelMetadata(model);
   if (metadata.has('points.coordinates')) {
-    throw new InvalidModelError(
-      'it makes points of toy data, not images: only generators of images can be sampled',
-    );
+    throw new InvalidModelError('it makes points of toy data, not images');
   }
   const { layout, range, distribution } = conventions(options, metadata);
   const batch = fixed ?? TILE;
