@@ -12,6 +12,7 @@ import {
 import { UserError } from '../system/user-error.js';
 import { ADAM, DEFAULT_CONFIG, type RunConfig } from '../train/config.js';
 import { DATASETS } from '../train/data/index.js';
+import { POINT_DISTRIBUTIONS } from '../train/data/points/distributions.js';
 import { PRESETS } from '../train/presets.js';
 import type { ScheduleName } from '../train/update-schedules.js';
 import { defined, integerOption, numberOption } from './arguments.js';
@@ -55,6 +56,11 @@ export function datasetOption(): Option {
   const option = choiceOption('--dataset <name>', 'data to learn (default: digits)', DATASETS);
   return option.argParser((text) => {
     if (Object.hasOwn(DATASETS, text)) return text;
+    if (Object.hasOwn(POINT_DISTRIBUTIONS, text)) {
+      throw new InvalidArgumentError(
+        `${text} is toy data, of points and not of images: gan-onnx figure theory --data ${text} trains on it.`,
+      );
+    }
     const names = Object.keys(DATASETS).join(', ');
     throw new InvalidArgumentError(
       /[/\\.]/.test(text)

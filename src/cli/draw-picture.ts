@@ -34,14 +34,14 @@ export function pictureOptions(scale: string): Option[] {
 }
 
 /**
- * What the table has for the ending of --out.
+ * What the table has for the ending of a file's name, which the flag gave.
  *
  * @throws UserError when it has nothing
  */
-export function byEnding<T>(out: string, table: Readonly<Record<string, T>>): T {
+export function byEnding<T>(out: string, table: Readonly<Record<string, T>>, flag = '--out'): T {
   const entry = table[extname(out).toLowerCase()];
   if (entry !== undefined) return entry;
-  throw new UserError(`--out ${out}: expected a name that ends with ${Object.keys(table).join(' or ')}`);
+  throw new UserError(`${flag} ${out}: expected a name that ends with ${Object.keys(table).join(' or ')}`);
 }
 
 /**

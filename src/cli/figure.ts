@@ -1,13 +1,17 @@
-/** `gan-onnx figure <number>`: the figures of the 2014 paper, one entry each, of one's own generator. */
+/** `gan-onnx figure <number>`: the figures of the 2014 paper, one entry each, and its theory. */
 
 import { Command } from 'commander';
+import { trainingFigure } from './figure-game.js';
 import { interpolationFigure } from './figure-interpolation.js';
 import { nearestFigure } from './figure-nearest.js';
+import { theoryFigure } from './figure-theory.js';
 
 /** Makes the command of each figure, by its number in the paper. */
 const FIGURES: Readonly<Record<string, (number: string) => Command>> = {
+  1: trainingFigure,
   2: nearestFigure,
   3: interpolationFigure,
+  theory: theoryFigure,
 };
 
 export function figureCommand(): Command {

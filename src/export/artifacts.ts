@@ -10,7 +10,7 @@
 
 import { gradients } from './gradients.js';
 import { Graph } from './graph.js';
-import { HostInputs, maskPrefixOfGenerator, type NoiseSpec, toImages } from './host-inputs.js';
+import { HostInputs, maskPrefixOfGenerator, type NoiseSpec, toSamples } from './host-inputs.js';
 import { discriminatorLoss, GENERATOR_LOSSES } from './losses.js';
 import { forward, networkParameters, runningAfter } from './networks.js';
 import { buildOptimizerModel } from './optimizer-model.js';
@@ -127,7 +127,7 @@ function generatorModel(mode: 'training' | 'inference', options: StepGraphOption
       : forward(model.graph, gan.discriminator, fake.output, { mode, parameters: discriminator });
   const loss = GENERATOR_LOSSES[options.generatorLoss](logits.output);
   model.output('g_loss', loss);
-  model.output('generated', toImages(gan, fake.output));
+  model.output('generated', toSamples(gan, fake.output));
   if (mode === 'training') model.accumulate(loss, parameters, fake.updates);
   return model;
 }
@@ -207,7 +207,10 @@ export function buildGeneratorPass(options: StepGraphOptions): Uint8Array {
   const z = model.host.latents();
   const rows = model.graph.input(ENGINE_NAMES.rows, 'int64', ['K']);
   const parameters = model.parameters();
-  model.output('generated', toImages(options.gan, model.host.forward('generator', z, parameters, '').output));
+  model.output(
+    'generated',
+    toSamples(options.gan, model.host.forward('generator', z, parameters, '').output),
+  );
   const vectors = [...parameters.values()].map((value) =>
     value.reshape([1, sizeOf(value.shape)]).gather(rows),
   );

@@ -3,8 +3,8 @@
 import { fitsFloat16, toFloat16 } from './float16.js';
 import { foldBatchNorm } from './fold-batch-norm.js';
 import { Graph } from './graph.js';
-import { toImages } from './host-inputs.js';
-import { forward, type GanSpec, networkParameters } from './networks.js';
+import { toSamples } from './host-inputs.js';
+import { type AnyGanSpec, forward, type GanSpec, networkParameters } from './networks.js';
 import type { StateTensor } from './state.js';
 import type { Value } from './value.js';
 
@@ -44,7 +44,7 @@ export type Precision = keyof typeof PRECISIONS;
  * these alone: draw `z` from the named distribution, run, map [-1, 1] to pixels.
  */
 export function generatorMetadata(
-  gan: GanSpec,
+  gan: AnyGanSpec,
   origin: GeneratorOrigin,
   precision: Precision = 'fp32',
 ): Record<string, string> {
@@ -56,9 +56,15 @@ export function generatorMetadata(
     'gan-onnx.precision': precision,
     'latent.size': String(gan.latent.size),
     'latent.distribution': JSON.stringify(gan.latent.distribution),
-    'image.channels': String(gan.image[0]),
-    'image.height': String(gan.image[1]),
-    'image.width': String(gan.image[2]),
+    ...('points' in gan ? { 'points.coordinates': String(gan.points) } : imageMetadata(gan)),
+  };
+}
+
+function imageMetadata({ image: [channels, height, width] }: GanSpec): Record<string, string> {
+  return {
+    'image.channels': String(channels),
+    'image.height': String(height),
+    'image.width': String(width),
     'image.layout': 'NCHW',
     'image.range': '[-1,1]',
   };
@@ -67,12 +73,12 @@ export function generatorMetadata(
 /**
  * @param parameters the generator's parameters and running statistics by name, float32
  * @param precision how the weights are stored
- * @returns the model's bytes: input `z` float32 [N, latent], output `image` float32 [N, C, H, W] in [-1, 1], batch
- * normalisation by running statistics, folded into the layers before it, weights inside
+ * @returns the model's bytes: input `z` float32 [N, latent], output `image` float32 [N, C, H, W] in [-1, 1], or `points`
+ * float32 [N, D]; batch normalisation by running statistics, folded into the layers before it, weights inside
  * @throws RangeError when a parameter is missing or has the wrong shape
  */
 export function buildGeneratorModel(
-  gan: GanSpec,
+  gan: AnyGanSpec,
   parameters: ReadonlyMap<string, StateTensor>,
   origin: GeneratorOrigin,
   precision: Precision = 'fp32',
@@ -90,8 +96,10 @@ export function buildGeneratorModel(
     }),
   );
   const { output } = forward(graph, folded.network, z, { mode: 'inference', parameters: values });
+  const samples = toSamples(gan, output);
+  if ('points' in gan) graph.output('points', samples);
   // Some kernels of tanh and of sigmoid overshoot by a rounding.
-  graph.output('image', toImages(gan, output).max(-1).min(1));
+  else graph.output('image', samples.max(-1).min(1));
   return graph.toBytes({
     metadata: generatorMetadata(gan, origin, precision),
     description: `Generator of ${gan.name}, trained on ${origin.dataset} for ${origin.step} steps by gan-onnx`,

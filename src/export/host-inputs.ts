@@ -1,11 +1,19 @@
 /**
- * What the host feeds to a training graph beside the state: images, latents and dropout masks, each declared as an
+ * What the host feeds to a training graph beside the state: images or points, latents and dropout masks, each declared as an
  * input of the graph when it is first asked for. Shared by the step graphs and by the training API's models.
  */
 
 import type { Distribution } from '../random/index.js';
 import type { Graph } from './graph.js';
-import { type Forward, forward, type GanSpec, type MaskSpec } from './networks.js';
+import {
+  type AnyGanSpec,
+  type Forward,
+  forward,
+  type GanNetworks,
+  type GanSpec,
+  type MaskSpec,
+  sampleShape,
+} from './networks.js';
 import type { NetworkName } from './state.js';
 import type { Value } from './value.js';
 
@@ -21,7 +29,7 @@ export const HOST_INPUTS = { latents: 'z', real: 'real', fake: 'fake' } as const
 export const MASK_PREFIXES = { real: 'real.', fake: 'fake.', judged: 'judged.' } as const;
 
 /** The prefix of D's pass in G's loss, which D's loss shares unless each has a pass of its own. */
-export function maskPrefixOfGenerator({ passForEachLoss }: GanSpec): string {
+export function maskPrefixOfGenerator({ passForEachLoss }: GanNetworks): string {
   return passForEachLoss ? MASK_PREFIXES.judged : MASK_PREFIXES.fake;
 }
 
@@ -32,7 +40,7 @@ export class HostInputs {
 
   constructor(
     private readonly graph: Graph,
-    private readonly gan: GanSpec,
+    private readonly gan: AnyGanSpec,
   ) {}
 
   /** Whether real images were asked for. */
@@ -46,26 +54,29 @@ export class HostInputs {
     return [...this.latentSpecs, ...masks];
   }
 
-  private get pixels(): number {
-    return this.gan.image.reduce((a, b) => a * b, 1);
-  }
-
-  /** Real images: input uint8 [N, C, H, W]; delivered in the range of the networks, float32 [N, C * H * W]. */
+  /**
+   * Real samples. Images: input uint8 [N, C, H, W]; delivered in the range of the networks, float32 [N, C * H * W].
+   * Points: input float32 [N, D], delivered as they are.
+   */
   real(): Value {
     this.asksForBatch = true;
-    const { range, contrastNorm, image } = this.gan;
+    const { gan } = this;
+    if ('points' in gan) return this.graph.input(HOST_INPUTS.real, 'float32', ['N', gan.points]);
+    const { range, contrastNorm, image } = gan;
     const [low, high] = range;
     const bytes = this.graph.input(HOST_INPUTS.real, 'uint8', ['N', ...image]);
-    const pixels = bytes.reshape(['N', this.pixels]).cast('float32');
+    const pixels = bytes.reshape(['N', image.reduce((a, b) => a * b, 1)]).cast('float32');
     if (contrastNorm !== undefined) return normaliseContrast(pixels, contrastNorm);
     const scaled = pixels.mul((high - low) / 255);
     return low === 0 ? scaled : scaled.add(low);
   }
 
-  /** Generated images: input float32 [N, C, H, W] in [-1, 1]; delivered like real ones. */
+  /** Generated samples: input float32 [N, C, H, W] in [-1, 1], or [N, D] of points; delivered like real ones. */
   fake(): Value {
-    const images = this.graph.input(HOST_INPUTS.fake, 'float32', ['N', ...this.gan.image]);
-    return fromImages(this.gan, images.reshape(['N', this.pixels]));
+    const { gan } = this;
+    const samples = this.graph.input(HOST_INPUTS.fake, 'float32', ['N', ...sampleShape(gan)]);
+    if ('points' in gan) return samples;
+    return fromImages(gan, samples.reshape(['N', gan.image.reduce((a, b) => a * b, 1)]));
   }
 
   /** Latents: input float32 [N, latent]. */
@@ -89,6 +100,11 @@ export class HostInputs {
     const { graph, masks } = this;
     return forward(graph, this.gan[network], x, { mode: 'training', parameters, maskPrefix, masks });
   }
+}
+
+/** G's flat output as samples: images as `toImages` makes them, points [N, D] as they are. */
+export function toSamples(gan: AnyGanSpec, flat: Value): Value {
+  return 'points' in gan ? flat : toImages(gan, flat);
 }
 
 /** What a magnitude is divided by at least, so that an image of one colour becomes zeros. */

@@ -39,13 +39,16 @@ export {
   withFreshMoments,
 } from './network-checkpoint.js';
 export {
+  type AnyGanSpec,
   forward,
   type GanSpec,
   type MaskSpec,
   type NetworkSpec,
   networkParameters,
   type PlacedLayer,
+  type PointGanSpec,
   placedLayers,
+  sampleShape,
   usesBatchStatistics,
 } from './networks.js';
 export type { DType, OpType } from './ops.js';
@@ -57,6 +60,7 @@ export {
   optimizerSlots,
   optimizerStep,
 } from './optimizers.js';
+export { type PointGanSize, pointGan } from './point-gans.js';
 export { type Schedule, scheduleValue } from './schedules.js';
 export type { Dim, Shape } from './shape.js';
 export {

@@ -14,11 +14,23 @@ export interface NetworkSpec {
   layers: readonly Layer[];
 }
 
-/** A generator, its discriminator and what goes in and out of them. */
-export interface GanSpec {
+/** A generator and its discriminator, whatever they are fed. */
+export interface GanNetworks {
   /** Name of the network pair, for example `pytorch-gan`. */
   name: string;
   latent: { size: number; distribution: Distribution };
+  generator: NetworkSpec;
+  /** Its last layer delivers logits [N, 1]: the sigmoid belongs to the loss. */
+  discriminator: NetworkSpec;
+  /**
+   * Whether G's loss and D's loss each have a pass of G's batch through D, with masks of its own, as where a program calls
+   * D anew for each; by default one pass serves both.
+   */
+  passForEachLoss?: boolean;
+}
+
+/** A network pair for images, which the host feeds as bytes. */
+export interface GanSpec extends GanNetworks {
   /** [channels, height, width] */
   image: readonly [number, number, number];
   /** Values between which the generator's last layer delivers pixels, and the discriminator takes them. */
@@ -28,14 +40,19 @@ export interface GanSpec {
    * no range either; its images are what it delivers, each divided by its own largest magnitude.
    */
   contrastNorm?: number;
-  generator: NetworkSpec;
-  /** Its last layer delivers logits [N, 1]: the sigmoid belongs to the loss. */
-  discriminator: NetworkSpec;
-  /**
-   * Whether G's loss and D's loss each have a pass of G's batch through D, with masks of its own, as where a program calls
-   * D anew for each; by default one pass serves both.
-   */
-  passForEachLoss?: boolean;
+}
+
+/** A network pair for points of toy data, float32 [N, points], which are fed and delivered as they are. */
+export interface PointGanSpec extends GanNetworks {
+  /** Coordinates of a point. */
+  points: number;
+}
+
+export type AnyGanSpec = GanSpec | PointGanSpec;
+
+/** Shape of one sample: [channels, height, width] of an image, [coordinates] of a point. */
+export function sampleShape(gan: AnyGanSpec): readonly number[] {
+  return 'points' in gan ? [gan.points] : gan.image;
 }
 
 /** A layer of a network, with the shapes of one sample before and after it. */

@@ -5,7 +5,7 @@
 
 import { normalQuantile, randomUint32, toUnitInterval } from '../random/index.js';
 import type { Initialiser } from './layers.js';
-import { type GanSpec, type NetworkSpec, networkParameters } from './networks.js';
+import { type GanNetworks, type NetworkSpec, networkParameters } from './networks.js';
 import { type OptimizerKind, optimizerSlots } from './optimizers.js';
 
 export type NetworkName = NetworkSpec['name'];
@@ -66,7 +66,7 @@ export function networkState(network: NetworkSpec, optimizer: OptimizerKind): St
 }
 
 /** All state tensors of a network pair, the generator's first. */
-export function ganState(gan: GanSpec, optimizer: OptimizerKind): StateSpec[] {
+export function ganState(gan: GanNetworks, optimizer: OptimizerKind): StateSpec[] {
   return [...networkState(gan.generator, optimizer), ...networkState(gan.discriminator, optimizer)];
 }
 
@@ -109,7 +109,7 @@ const INITIALISERS: {
 };
 
 /** Whether a parameter begins with something that only the training images tell. */
-export function startsFromMeanImage({ generator, discriminator }: GanSpec): boolean {
+export function startsFromMeanImage({ generator, discriminator }: GanNetworks): boolean {
   const parameters = [generator, discriminator].flatMap(networkParameters);
   return parameters.some(({ initial }) => initial.kind === 'logitOfMeanImage');
 }
@@ -123,7 +123,7 @@ export function startsFromMeanImage({ generator, discriminator }: GanSpec): bool
  * @throws RangeError when the mean image has another size
  */
 export function initialState(
-  gan: GanSpec,
+  gan: GanNetworks,
   optimizer: OptimizerKind,
   seed: number,
   meanImage?: ArrayLike<number>,

@@ -5,9 +5,15 @@
 
 import { gradients } from './gradients.js';
 import { Graph } from './graph.js';
-import { HostInputs, MASK_PREFIXES, maskPrefixOfGenerator, type NoiseSpec, toImages } from './host-inputs.js';
+import {
+  HostInputs,
+  MASK_PREFIXES,
+  maskPrefixOfGenerator,
+  type NoiseSpec,
+  toSamples,
+} from './host-inputs.js';
 import { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss, generatorLoss } from './losses.js';
-import { type GanSpec, runningAfter } from './networks.js';
+import { type AnyGanSpec, runningAfter } from './networks.js';
 import {
   type OptimizerSpec,
   optimizerSlots,
@@ -33,13 +39,13 @@ export interface StepGraph {
   writes: readonly StateSpec[];
   /** Names of the tensors among `writes` whose next value may be written over the current one. */
   inPlace: ReadonlySet<string>;
-  /** Whether it takes a batch of images: input `real`, uint8 [N, C, H, W]. */
+  /** Whether it takes a batch: input `real`, images uint8 [N, C, H, W] or points float32 [N, D]. */
   takesBatch: boolean;
   /** Inputs to draw for each step; latents are input `z`, float32 [N, latent]. */
   noise: readonly NoiseSpec[];
   /** Scalar float32 outputs. */
   metrics: readonly Metric[];
-  /** Output `generated`, float32 [N, C, H, W] in [-1, 1]: G's batch from before the update. */
+  /** Output `generated`, float32 [N, C, H, W] in [-1, 1] or [N, D]: G's batch from before the update. */
   generated: string;
 }
 
@@ -58,7 +64,7 @@ export const GRAPH_TARGETS = {
 } as const satisfies Record<string, GraphTarget>;
 
 export interface StepGraphOptions {
-  gan: GanSpec;
+  gan: AnyGanSpec;
   optimizer: OptimizerSpec;
   generatorLoss: GeneratorLoss;
   /** Updates of G after which it goes on with the other objective; never by default. */
@@ -91,7 +97,7 @@ class StepBuilder {
     this.host = new HostInputs(this.graph, options.gan);
   }
 
-  private get gan(): GanSpec {
+  private get gan(): AnyGanSpec {
     return this.options.gan;
   }
 
@@ -171,9 +177,9 @@ class StepBuilder {
     this.metrics.push(name);
   }
 
-  /** Delivers G's batch as images in [-1, 1]. */
+  /** Delivers G's batch as samples. */
   generated(fake: Value): void {
-    this.graph.output('generated', toImages(this.gan, fake));
+    this.graph.output('generated', toSamples(this.gan, fake));
   }
 
   build(): StepGraph {

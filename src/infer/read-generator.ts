@@ -218,6 +218,9 @@ export function readGenerator(bytes: Uint8Array, options: GeneratorOptions = {})
   checkFloat32('input', input);
   checkFloat32('output', output);
   const metadata = modelMetadata(model);
+  if (metadata.has('points.coordinates')) {
+    throw new InvalidModelError('it makes points of toy data, not images');
+  }
   const { layout, range, distribution } = conventions(options, metadata);
   const batch = fixed ?? TILE;
   if (batch * latentShape[0]! > MAX_BATCH_LATENTS) {

@@ -89,6 +89,15 @@ export function normalQuantile(p: number): number {
   return q < 0 ? -magnitude : magnitude;
 }
 
+/**
+ * Quantile of a latent distribution.
+ *
+ * @param p probability in (0, 1)
+ */
+export function quantile(distribution: Distribution, p: number): number {
+  return distribution.kind === 'normal' ? normalQuantile(p) : (2 * p - 1) * distribution.halfWidth;
+}
+
 /** Maps 32 random bits into the open interval (0, 1), symmetric about 1/2. */
 export function toUnitInterval(bits: number): number {
   return (bits + 0.5) * 2 ** -32;

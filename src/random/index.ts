@@ -4,6 +4,7 @@ export { type MaskRange, randomMask } from './bits.js';
 export {
   type Distribution,
   normalQuantile,
+  quantile,
   randomPermutation,
   randomRows,
   toUnitInterval,

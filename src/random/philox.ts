@@ -81,6 +81,8 @@ export const STREAMS = {
   digits: 5,
   /** Directions of the sliced Wasserstein distance: index = number of the direction. */
   directions: 6,
+  /** Points of toy data: index = number of the point. */
+  points: 7,
 } as const;
 
 export type Stream = keyof typeof STREAMS;

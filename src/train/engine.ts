@@ -9,8 +9,8 @@ import type { GanState, Metric, StepGraphName } from '../export/index.js';
 export interface StepInputs {
   /** Samples in the batch. */
   batchSize: number;
-  /** Images, uint8 [batchSize, C, H, W]; for graphs that take a batch. */
-  real?: Uint8Array;
+  /** Images, uint8 [batchSize, C, H, W], or points, float32 [batchSize, D]; for graphs that take a batch. */
+  real?: Uint8Array | Float32Array;
   /** Latents float32 [batchSize, latent] and masks uint8 [batchSize, features] by input name. */
   noise: Readonly<Record<string, Float32Array | Uint8Array>>;
 }
@@ -26,7 +26,7 @@ export interface Wants {
 export interface StepResult {
   /** Empty when they were not asked for. */
   metrics: Partial<Record<Metric, number>>;
-  /** G's batch from before the update, float32 [batchSize, C, H, W] in [-1, 1]; when asked for. */
+  /** G's batch from before the update, float32 [batchSize, C, H, W] in [-1, 1] or [batchSize, D]; when asked for. */
   generated?: Float32Array;
 }
 

@@ -10,6 +10,11 @@ export type { GeneratorMeasure } from './best-generator.js';
 export type { RunLength } from './config.js';
 export type { DataProgress, DatasetOptions } from './data/dataset.js';
 export { DATASETS, type DatasetEntry, type DatasetName, openDataset } from './data/index.js';
+export {
+  POINT_DISTRIBUTIONS,
+  type PointDistribution,
+  type PointDistributionName,
+} from './data/points/distributions.js';
 export { DEVICES, type DeviceEntry, type DeviceName } from './devices.js';
 export {
   type ChosenEngine,
@@ -22,6 +27,7 @@ export {
 export { loadTrainingApi } from './load-training-api.js';
 export { createLoopEngine, type LoopEngine, type LoopEngineOptions } from './loop-engine.js';
 export type { OrtModule } from './ort.js';
+export { createPointTrainer, type PointTrainer, type PointTrainerOptions } from './point-trainer.js';
 export { PRESETS, type Preset } from './presets.js';
 export { createResidentEngine, type ResidentEngineOptions } from './resident-engine.js';
 export { readRunCheckpoint, readStoredRun, type StoredRun } from './resume.js';

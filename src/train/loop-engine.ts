@@ -34,8 +34,8 @@ export interface LoopEngineOptions {
   options: StepGraphOptions;
   /** Copied: the engine never writes to it. */
   state: GanState;
-  /** [channels, height, width] */
-  image: readonly [number, number, number];
+  /** Shape of one sample: [channels, height, width], or [coordinates] of a point. */
+  image: readonly number[];
   /** Threads inside an operator on the CPU; by default one for each physical core. */
   threads?: number;
 }

@@ -18,12 +18,16 @@ export function stateTensor(ort: OrtModule, { dtype, shape }: StateSpec, data: S
     : new ort.Tensor('float32', data as Float32Array, shape);
 }
 
-/** What the host feeds to one run of a step graph, by input name. */
+/**
+ * What the host feeds to one run of a step graph, by input name.
+ *
+ * @param shape of one sample: [channels, height, width], or [coordinates] of a point
+ */
 export function hostFeeds(
   ort: OrtModule,
   { noise, takesBatch }: { noise: readonly { name: string }[]; takesBatch: boolean },
   inputs: StepInputs,
-  image: readonly [number, number, number],
+  shape: readonly number[],
 ): Record<string, Tensor> {
   const { batchSize } = inputs;
   const feeds: Record<string, Tensor> = {};
@@ -35,6 +39,13 @@ export function hostFeeds(
         ? new ort.Tensor('uint8', data, dims)
         : new ort.Tensor('float32', data, dims);
   }
-  if (takesBatch) feeds.real = new ort.Tensor('uint8', inputs.real!, [batchSize, ...image]);
+  if (takesBatch) {
+    const { real } = inputs;
+    const dims = [batchSize, ...shape];
+    feeds.real =
+      real instanceof Float32Array
+        ? new ort.Tensor('float32', real, dims)
+        : new ort.Tensor('uint8', real!, dims);
+  }
   return feeds;
 }

@@ -31,8 +31,8 @@ export interface ResidentEngineOptions {
   graphs: readonly StepGraph[];
   /** Copied: the engine never writes to it. */
   state: GanState;
-  /** [channels, height, width] */
-  image: readonly [number, number, number];
+  /** Shape of one sample: [channels, height, width], or [coordinates] of a point. */
+  image: readonly number[];
 }
 
 type Tensors = Record<string, Tensor>;

@@ -23,8 +23,8 @@ export interface SessionEngineOptions {
   graphs: readonly StepGraph[];
   /** Copied: the engine never writes to it. */
   state: GanState;
-  /** [channels, height, width] */
-  image: readonly [number, number, number];
+  /** Shape of one sample: [channels, height, width], or [coordinates] of a point. */
+  image: readonly number[];
   /** Threads inside an operator; by default one for each physical core. */
   threads?: number;
 }

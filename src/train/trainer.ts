@@ -38,8 +38,8 @@ export interface EngineRequest {
   /** Those of one whole step, in the order in which they run. */
   order: readonly StepGraphName[];
   state: GanState;
-  /** [channels, height, width] */
-  image: readonly [number, number, number];
+  /** Shape of one sample: [channels, height, width], or [coordinates] of a point. */
+  image: readonly number[];
 }
 
 /** Makes an engine that starts from a state. */

@@ -21,6 +21,7 @@ import {
   networkState,
   type StepGraphName,
   type StepGraphOptions,
+  sampleShape,
   stepName,
 } from '../export/index.js';
 import type { Engine, StepInputs, StepResult } from './engine.js';
@@ -182,9 +183,10 @@ class TrainingApiEngine implements Engine {
   /** D's loss and gradients, on a real batch and on G's. */
   private trainDiscriminator(inputs: StepInputs, fake: ApiTensor): Promise<Outputs> {
     const { discriminator } = this.sides;
-    const shape = [inputs.batchSize, ...this.given.options.gan.image];
+    const shape = [inputs.batchSize, ...sampleShape(this.given.options.gan)];
+    const type = inputs.real instanceof Float32Array ? 'float32' : 'uint8';
     return runTraining(discriminator, {
-      [HOST_INPUTS.real]: this.tensor('uint8', inputs.real!, shape),
+      [HOST_INPUTS.real]: this.tensor(type, inputs.real!, shape),
       [HOST_INPUTS.fake]: fake,
       ...this.masks(discriminator, inputs),
     });

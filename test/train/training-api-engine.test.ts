@@ -6,6 +6,7 @@ import {
   initialState,
   type StepGraphName,
   type StepGraphOptions,
+  sampleShape,
 } from '../../src/export/index.js';
 import { chooseEngine } from '../../src/train/engines.js';
 import { drawNoise } from '../../src/train/feed.js';
@@ -58,7 +59,7 @@ async function drive(
   batch = 16,
 ) {
   const graphs = new Map(order.map((name) => [name, buildStepGraph(name, options)]));
-  const pixels = options.gan.image.reduce((a, b) => a * b, 1);
+  const pixels = sampleShape(options.gan).reduce((a, b) => a * b, 1);
   const metrics: Record<string, number>[] = [];
   for (let step = 0; step < steps; step++) {
     for (const [i, name] of order.entries()) {
@@ -87,7 +88,7 @@ async function compare(
 ): Promise<{ losses: number; parameters: number; running: number }> {
   const start = initialState(options.gan, 'adam', 1);
   const graphs = [...new Set(order)].map((name) => buildStepGraph(name, options));
-  const image = options.gan.image;
+  const image = sampleShape(options.gan);
   const session = await createSessionEngine({ graphs, state: start, image, threads: 1 });
   const ours = await drive(session, options, order, steps, batch);
   const other = await createTrainingApiEngine({ api, options, state: start });
@@ -187,7 +188,7 @@ describe('the training-api engine', () => {
     const session = await createSessionEngine({
       graphs,
       state: initialState(options.gan, 'adam', 1),
-      image: options.gan.image,
+      image: sampleShape(options.gan),
     });
     const { state } = await drive(session, options, order, 3);
     const engine = await createTrainingApiEngine({ api, options, state });
@@ -206,7 +207,7 @@ describe('the training-api engine', () => {
   it('goes on from the moments of the session engine: one step after the move agrees', async () => {
     const options = optionsFor('pytorch-gan', 8, 16);
     const graphs = [buildStepGraph('joint', options)];
-    const image = options.gan.image;
+    const image = sampleShape(options.gan);
     const begin = await createSessionEngine({ graphs, state: initialState(options.gan, 'adam', 1), image });
     const { state } = await drive(begin, options, ['joint'], 20);
     const stayed = await drive(await createSessionEngine({ graphs, state, image }), options, ['joint'], 1);
