@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** Worker threads of both sides spin for a while when they run out of work; a pause keeps them off each other. */
-const PAUSE_MS = 100;
+const PAUSE_MS = 250;
 
 const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
 

@@ -24,7 +24,7 @@ const { values } = parseArgs({
 const batches = values['batch-sizes'].split(',').map(Number);
 const [threads, rounds] = [Number(values.threads), Number(values.rounds)];
 /** Samples of one round, so that rounds of all batch sizes take about as long. */
-const ROUND_SAMPLES = 4096;
+const ROUND_SAMPLES = 16384;
 
 const gan = GANS['pytorch-gan']({ image: [1, 28, 28], latentSize: 100 });
 const origin = { dataset: 'none', step: 0, version: '0' };
@@ -60,7 +60,7 @@ for (const batch of batches) {
     name: `PyTorch ${about.version}, ${about.threads} threads`,
     run: (count) => run(String(batch), count),
   }));
-  const repeat = Math.max(8, Math.min(200, Math.round(ROUND_SAMPLES / batch)));
+  const repeat = Math.max(8, Math.min(256, Math.round(ROUND_SAMPLES / batch)));
   const [mine, ...theirs] = await alternate([ours(batch), ...others], { rounds, repeat });
   for (const { name, times } of [mine, ...theirs]) {
     const { median, low, high } = summary(times);
