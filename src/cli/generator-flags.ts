@@ -1,7 +1,7 @@
 /** Flags that say of a generator what its file does not, for those that other tools exported. */
 
 import { Option } from 'commander';
-import type { GeneratorOptions, Layout } from '../infer/index.js';
+import { type GeneratorOptions, type Layout, parseNumbers } from '../infer/index.js';
 import { UserError } from '../system/user-error.js';
 import { choiceOption } from './config-flags.js';
 
@@ -16,8 +16,8 @@ export interface GeneratorFlags {
 /** Numbers that commas separate. */
 function numbers(flag: string, count: number, expected: string): (text: string) => readonly number[] {
   return (text) => {
-    const values = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
-    if (values.length === count && values.every(Number.isFinite)) return values;
+    const values = parseNumbers(text, count);
+    if (values !== undefined) return values;
     throw new UserError(`${flag} ${text}: expected ${expected}`);
   };
 }

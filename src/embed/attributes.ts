@@ -1,6 +1,12 @@
 /** The attributes of `<gan-sampler>`, read into settings. A new attribute is an entry here. */
 
-import { INTERPOLATIONS, type Interpolation, type LoadOptions, UserError } from '../infer/web.js';
+import {
+  INTERPOLATIONS,
+  type Interpolation,
+  type LoadOptions,
+  parseNumbers,
+  UserError,
+} from '../infer/web.js';
 
 /** What is drawn. */
 export interface DrawSettings {
@@ -72,11 +78,7 @@ function integer(element: Element, name: string, min: number, max: number): numb
 function numbers(element: Element, name: string, count: number, expected: string): number[] | undefined {
   const text = element.getAttribute(name);
   if (text === null) return undefined;
-  const values = text
-    .trim()
-    .split(/\s*,\s*|\s+/)
-    .map((part) => (part === '' ? Number.NaN : Number(part)));
-  return values.length === count && values.every(Number.isFinite) ? values : refuse(name, text, expected);
+  return parseNumbers(text, count) ?? refuse(name, text, expected);
 }
 
 function choice<T extends string>(element: Element, name: string, known: readonly T[]): T | undefined {

@@ -9,7 +9,7 @@ export type {
   LoadedModel,
   Placement,
 } from './generator.js';
-export type { GeneratorOptions, Layout } from './generator-options.js';
+export { type GeneratorOptions, type Layout, parseNumbers } from './generator-options.js';
 export {
   INTERPOLATIONS,
   type Interpolation,

@@ -56,6 +56,17 @@ function entry<T>(
   throw new InvalidModelError(`its metadata names an unknown ${what} ${shortName(text)}`);
 }
 
+/**
+ * Numbers in a text, for whoever takes these options as text: `count` of them, between commas or spaces.
+ *
+ * @returns undefined when the text is anything else
+ */
+export function parseNumbers(text: string, count: number): number[] | undefined {
+  const parts = text.trim().split(/\s*,\s*|\s+/);
+  const values = parts.map((part) => (part === '' ? Number.NaN : Number(part)));
+  return values.length === count && values.every(Number.isFinite) ? values : undefined;
+}
+
 /** What an option must be, for one that is not. */
 function check(name: string, value: unknown, accept: (value: unknown) => boolean, expected: string): void {
   if (value === undefined || accept(value)) return;

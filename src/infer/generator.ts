@@ -98,10 +98,9 @@ export class LoadedGenerator<Image> {
    */
   async sample(request: SampleRequest): Promise<Samples<Image>> {
     const { count, seed = 0, start = 0 } = request;
-    const { batch, fixedBatch } = this.description;
+    const { batch } = this.description;
     checkRequest(request, batch);
-    return this.draw(count, start % batch, async (first, n) => {
-      const whole = n === batch || fixedBatch || (await this.batches.sizeFor(n)) === batch;
+    return this.draw(count, start % batch, (first, n, whole) => {
       if (!whole) return { z: this.latents({ count: n, seed, start: start + first }), row: 0 };
       const tile = start + first - ((start + first) % batch);
       return { z: this.latents({ count: batch, seed, start: tile }), row: start + first - tile };
@@ -128,9 +127,10 @@ export class LoadedGenerator<Image> {
       );
     }
     if (!allFinite(latents)) throw new RangeError('latents hold a value that is not finite');
-    return this.draw(count, 0, async (first, n) => {
-      return { z: latents.slice(first * latentSize, (first + n) * latentSize), row: 0 };
-    });
+    return this.draw(count, 0, (first, n) => ({
+      z: latents.slice(first * latentSize, (first + n) * latentSize),
+      row: 0,
+    }));
   }
 
   /**
@@ -169,20 +169,22 @@ export class LoadedGenerator<Image> {
    * Draws `count` images in tiles of the model's batch.
    *
    * @param offset of the first sample in its tile
-   * @param feed gives the latents of a run that has samples first .. first + n - 1 from its row `row` on
+   * @param feed gives the latents of a run that has samples first .. first + n - 1 from its row `row` on; `whole` runs are
+   *   as large as a tile, so that samples may stand in them where they stand in their tile
    */
   private async draw(
     count: number,
     offset: number,
-    feed: (first: number, n: number) => Promise<{ z: Float32Array; row: number }>,
+    feed: (first: number, n: number, whole: boolean) => { z: Float32Array; row: number },
   ): Promise<Samples<Image>> {
-    const { batch, latentSize, image } = this.description;
+    const { batch, fixedBatch, latentSize, image } = this.description;
     const latents = new Float32Array(count * latentSize);
     const data = new Float32Array(count * this.pixels);
     for (let first = 0; first < count; ) {
       const n = Math.min(count - first, first === 0 ? batch - offset : batch);
-      const { z, row } = await feed(first, n);
-      const images = await this.images(z);
+      const size = n === batch || fixedBatch ? batch : await this.batches.sizeFor(n);
+      const { z, row } = feed(first, n, size === batch);
+      const images = await this.images(z, size);
       latents.set(z.subarray(row * latentSize, (row + n) * latentSize), first * latentSize);
       data.set(images.subarray(row * this.pixels, (row + n) * this.pixels), first * this.pixels);
       first += n;
@@ -190,13 +192,11 @@ export class LoadedGenerator<Image> {
     return new Samples(image, data, latents, this.makePicture);
   }
 
-  /** Runs at most a tile of latents at a batch size that gives the tile's bits. */
-  private async images(z: Float32Array): Promise<Float32Array> {
-    const { batch, latentSize, fixedBatch } = this.description;
-    const n = z.length / latentSize;
-    const size = n === batch || fixedBatch ? batch : await this.batches.sizeFor(n);
+  /** Runs latents at a batch of `size`, which may be more than they are. */
+  private async images(z: Float32Array, size: number): Promise<Float32Array> {
+    const { latentSize } = this.description;
     let rows = z;
-    if (size > n) {
+    if (z.length < size * latentSize) {
       rows = new Float32Array(size * latentSize);
       rows.set(z);
     }

@@ -1,6 +1,6 @@
 /** Animated GIFs of pictures, in Node. */
 
-import type { Picture } from './pixels.js';
+import { type Picture, toRgba } from './pixels.js';
 
 export interface GifOptions {
   /** Milliseconds that each picture shows, in steps of 10 and at least 20: browsers slow down what is faster. */
@@ -25,16 +25,14 @@ export async function encodeGif(
   const [first] = pictures;
   if (first === undefined) throw new RangeError('a GIF needs at least one picture');
   const { BitmapImage, GifCodec, GifFrame, GifUtil } = await import('gifwrap');
-  const frames = pictures.map(({ width, height, channels, data }) => {
+  const frames = pictures.map((picture) => {
+    const { width, height } = picture;
     if (width !== first.width || height !== first.height) {
       throw new RangeError(
         `a GIF of ${first.width} x ${first.height} pixels cannot hold ${width} x ${height}`,
       );
     }
-    const rgba = Buffer.alloc(width * height * 4, 255);
-    for (let i = 0; i < width * height; i++) {
-      for (let c = 0; c < 3; c++) rgba[4 * i + c] = data[i * channels + (channels === 1 ? 0 : c)]!;
-    }
+    const rgba = Buffer.from(toRgba(picture).buffer);
     const options = { delayCentisecs: Math.max(2, Math.round(delayMs / 10)) };
     return new GifFrame(new BitmapImage(width, height, rgba), options);
   });

@@ -25,6 +25,17 @@ export interface WebModelOptions {
   ort?: string;
 }
 
+/** What is loaded, and how. */
+export interface WebLoadRequest {
+  bytes: Uint8Array;
+  ports: GeneratorPorts;
+  options: WebModelOptions;
+  /** Latents of a batch, float32 [batch, latent]. */
+  trial: Float32Array;
+  /** Called whenever something is done: ONNX Runtime has started, the model has run once. */
+  onAlive: () => void;
+}
+
 export interface WebModel extends LoadedModel {
   /** Shape of the output of the last run. */
   outputShape(): readonly number[];
@@ -93,12 +104,11 @@ function problem(device: WebSampleDevice, error: unknown, when: 'loading' | 'run
 
 async function open(
   ort: WebOrt,
-  bytes: Uint8Array,
-  { input, output, latentShape, latentSize }: GeneratorPorts,
+  { bytes, ports, onAlive }: WebLoadRequest,
   device: WebSampleDevice,
   reason: string,
-  onAlive: () => void,
 ): Promise<WebModel> {
+  const { input, output, latentShape, latentSize } = ports;
   let session: InferenceSession;
   try {
     session = await ort.InferenceSession.create(bytes, {
@@ -132,62 +142,45 @@ async function open(
   };
 }
 
+/** Starts the build that has a device. */
+async function start(device: WebSampleDevice, { options, onAlive }: WebLoadRequest): Promise<WebOrt> {
+  const ort = await startBuild(device, options);
+  onAlive();
+  return ort;
+}
+
 /** Both devices of one build, so that ONNX Runtime is downloaded once; WASM where there is no GPU, or no build for it. */
-async function openFastest(
-  bytes: Uint8Array,
-  ports: GeneratorPorts,
-  options: WebModelOptions,
-  trial: Float32Array,
-  onAlive: () => void,
-): Promise<WebModel> {
+async function openFastest(request: WebLoadRequest): Promise<WebModel> {
   let reason = 'the browser offers no GPU';
   if (await hasGpu()) {
     try {
-      const ort = await startBuild('webgpu', options);
-      onAlive();
-      const opener: DeviceOpener<WebSampleDevice, WebModel> = (device) =>
-        open(ort, bytes, ports, device, '', onAlive);
-      return await fastestModel(
-        opener,
-        { processor: 'wasm', gpus: ['webgpu'] },
-        { latents: trial, count: ports.batch },
-      );
+      const ort = await start('webgpu', request);
+      const opener: DeviceOpener<WebSampleDevice, WebModel> = (device) => open(ort, request, device, '');
+      const trial = { latents: request.trial, count: request.ports.batch };
+      return await fastestModel(opener, { processor: 'wasm', gpus: ['webgpu'] }, trial);
     } catch (error) {
       if (!(error instanceof DeviceError)) throw error;
       reason = `webgpu ${error.problem}`;
     }
   }
-  const ort = await startBuild('wasm', options);
-  onAlive();
-  return open(ort, bytes, ports, 'wasm', reason, onAlive);
+  return open(await start('wasm', request), request, 'wasm', reason);
+}
+
+async function openOn(device: WebSampleDevice, request: WebLoadRequest): Promise<WebModel> {
+  if (device === 'webgpu' && !(await hasGpu())) {
+    throw new DeviceError(device, 'is not offered by this browser', WEB_SAMPLE_DEVICES[device].needs);
+  }
+  return open(await start(device, request), request, device, ASKED_FOR);
 }
 
 /**
  * Loads a model, and runs it: its `outputShape` is that of a batch.
  *
- * @param trial latents of a batch, float32 [batch, latent]
- * @param onAlive called whenever something is done: ONNX Runtime has started, the model has run once
  * @throws InvalidModelError when ONNX Runtime refuses it; DeviceError when the device cannot be used
  */
-export async function loadWebModel(
-  bytes: Uint8Array,
-  ports: GeneratorPorts,
-  options: WebModelOptions,
-  trial: Float32Array,
-  onAlive: () => void,
-): Promise<WebModel> {
-  const { device } = options;
-  let model: WebModel;
-  if (device === 'auto') {
-    model = await openFastest(bytes, ports, options, trial, onAlive);
-  } else {
-    if (device === 'webgpu' && !(await hasGpu())) {
-      throw new DeviceError(device, 'is not offered by this browser', WEB_SAMPLE_DEVICES[device].needs);
-    }
-    const ort = await startBuild(device, options);
-    onAlive();
-    model = await open(ort, bytes, ports, device, ASKED_FOR, onAlive);
-  }
-  if (model.outputShape().length === 0) await model.run(trial);
+export async function loadWebModel(request: WebLoadRequest): Promise<WebModel> {
+  const { device } = request.options;
+  const model = await (device === 'auto' ? openFastest(request) : openOn(device, request));
+  if (model.outputShape().length === 0) await model.run(request.trial);
   return model;
 }

@@ -109,6 +109,15 @@ export function enlarge(picture: Picture, factor: number): Picture {
   return { width: across, height: height * factor, channels, data };
 }
 
+/** The picture as RGBA, opaque: four bytes a pixel, as canvases and GIF frames have them. */
+export function toRgba({ width, height, channels, data }: Picture): Uint8ClampedArray<ArrayBuffer> {
+  const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) rgba[i * 4 + c] = data[i * channels + (channels === 1 ? 0 : c)]!;
+  }
+  return rgba;
+}
+
 /** Smallest and largest value, at least 1e-5 apart (torchvision's guard against constant images). */
 function extent(values: Float32Array): readonly [number, number] {
   let low = Number.POSITIVE_INFINITY;

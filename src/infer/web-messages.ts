@@ -1,11 +1,10 @@
 /** What a page and the worker that runs its model say to each other: one answer to each request, in order. */
 
 import type { Placement } from './generator.js';
-import type { WebModelOptions } from './load-web.js';
-import type { GeneratorPorts } from './read-generator.js';
+import type { WebLoadRequest } from './load-web.js';
 
 export type WorkerRequest =
-  | { kind: 'load'; bytes: Uint8Array; ports: GeneratorPorts; options: WebModelOptions; trial: Float32Array }
+  | ({ kind: 'load' } & Omit<WebLoadRequest, 'onAlive'>)
   | { kind: 'run'; latents: Float32Array };
 
 export type WorkerAnswer =

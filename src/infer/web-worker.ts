@@ -20,9 +20,8 @@ let device = 'wasm';
 
 async function answer(request: WorkerRequest): Promise<WorkerAnswer> {
   if (request.kind === 'run') return { kind: 'images', images: await model!.run(request.latents) };
-  const { bytes, ports, options, trial } = request;
-  device = options.device;
-  model = await loadWebModel(bytes, ports, options, trial, () => scope.postMessage({ kind: 'alive' }, []));
+  device = request.options.device;
+  model = await loadWebModel({ ...request, onAlive: () => scope.postMessage({ kind: 'alive' }, []) });
   device = model.placement.device;
   return { kind: 'loaded', placement: model.placement, shape: model.outputShape() };
 }

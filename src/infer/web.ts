@@ -3,7 +3,7 @@
 import { type FetchOptions, fetchModel } from './fetch-model.js';
 import { LoadedGenerator } from './generator.js';
 import type { GeneratorOptions } from './generator-options.js';
-import type { Picture } from './pixels.js';
+import { type Picture, toRgba } from './pixels.js';
 import { readGenerator } from './read-generator.js';
 import type { Samples as AnySamples } from './samples.js';
 import { WEB_SAMPLE_DEVICES, type WebSampleDevice } from './web-devices.js';
@@ -38,13 +38,8 @@ function chosenDevice({ device = 'wasm' }: WebLoadOptions): WebSampleDevice | 'a
 }
 
 /** The picture as ImageData, opaque. */
-export function toImageData({ width, height, channels, data }: Picture): ImageData {
-  const image = new ImageData(width, height);
-  for (let i = 0; i < width * height; i++) {
-    for (let c = 0; c < 3; c++) image.data[i * 4 + c] = data[i * channels + (channels === 1 ? 0 : c)]!;
-    image.data[i * 4 + 3] = 255;
-  }
-  return image;
+export function toImageData(picture: Picture): ImageData {
+  return new ImageData(toRgba(picture), picture.width, picture.height);
 }
 
 async function readSource(source: string | URL | Uint8Array | ArrayBuffer, options: FetchOptions) {
