@@ -8,13 +8,12 @@ import { Command, Option } from 'commander';
 import { describeGenerator, INTERPOLATIONS } from '../infer/index.js';
 import { MAX_DOWNLOAD_BYTES } from '../infer/model-file.js';
 import { checkWritable, copyFileAtomically, writeFileAtomically } from '../system/files.js';
-import { serveFolder } from '../system/static-server.js';
 import { UserError } from '../system/user-error.js';
 import { integerOption } from './arguments.js';
 import { choiceOption } from './config-flags.js';
 import { type GeneratorFlags, generatorOptions, generatorSettings } from './generator-flags.js';
-import { interruptible } from './interrupt.js';
 import { readGeneratorFile, samplingProblem } from './open-generator.js';
+import { serveUntilInterrupted } from './serve.js';
 
 interface EmbedFlags extends GeneratorFlags {
   out: string;
@@ -149,22 +148,12 @@ async function embed(path: string, flags: EmbedFlags): Promise<void> {
     `page: ${join(flags.out, 'index.html')}, with ${['generator.onnx', ...files.keys()].join(', ')}\n`,
   );
   if (flags.serve !== undefined) {
-    await serve(out, flags.serve === true ? 0 : flags.serve);
+    await serveUntilInterrupted(out, { port: flags.serve === true ? 0 : flags.serve });
     return;
   }
   process.stderr.write(
     'Any static server shows it (--serve is one); opened from the disk (file:) browsers refuse its scripts.\n',
   );
-}
-
-/** Shows the page to the browsers of this machine until Ctrl-C. */
-async function serve(folder: string, port: number): Promise<void> {
-  const server = await serveFolder(folder, { port });
-  process.stdout.write(`${server.url} (Ctrl-C ends it)\n`);
-  const ended = (signal: AbortSignal): Promise<void> =>
-    new Promise((resolve) => signal.addEventListener('abort', () => resolve()));
-  await interruptible(ended, () => {});
-  await server.close();
 }
 
 export function embedCommand(): Command {

@@ -14,6 +14,7 @@ import { figureCommand } from './figure.js';
 import { inspectCommand } from './inspect.js';
 import { interpolateCommand } from './interpolate.js';
 import { InterruptedError } from './interrupt.js';
+import { playgroundCommand } from './playground.js';
 import { sampleCommand } from './sample.js';
 import { trainCommand } from './train.js';
 
@@ -50,6 +51,7 @@ for (const command of [
   evaluateCommand(),
   figureCommand(),
   inspectCommand(),
+  playgroundCommand(),
   doctorCommand(version),
 ]) {
   program.addCommand(command.copyInheritedSettings(program));

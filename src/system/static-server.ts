@@ -25,6 +25,8 @@ export interface ServeOptions {
   port?: number;
   /** For every answer, such as a Content-Security-Policy; they go before those that are set anyway. */
   headers?: Readonly<Record<string, string>>;
+  /** Other folders by the first name in a path: with `{ ort: folder }`, /ort/a.wasm is the folder's a.wasm. */
+  mounts?: Readonly<Record<string, string>>;
 }
 
 export interface ServedFolder {
@@ -95,11 +97,19 @@ function sendFile(request: IncomingMessage, response: ServerResponse, root: stri
     .pipe(response);
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, root: string): Promise<void> {
+/** The real paths of the folder that is served, and of those mounted in it by name. */
+interface Roots {
+  home: string;
+  mounts: ReadonlyMap<string, string>;
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, roots: Roots): Promise<void> {
   const { method, url = '' } = request;
   if (method !== 'GET' && method !== 'HEAD') return refuse(response, 405, { Allow: 'GET, HEAD' });
   const names = pathNames(url);
-  const found = names && (await find(root, names));
+  const mounted = names && names.length > 1 ? roots.mounts.get(names[0]!) : undefined;
+  const root = mounted ?? roots.home;
+  const found = names && (await find(root, mounted === undefined ? names : names.slice(1)));
   if (found === undefined) return refuse(response, 404);
   if ('file' in found) return sendFile(request, response, root, found.file);
   // Relative addresses in its index.html need the slash. Names are not empty, so that it is no other host's.
@@ -136,25 +146,31 @@ function listen(server: Server, host: string, port: number): Promise<number> {
   });
 }
 
+async function realFolder(folder: string): Promise<string> {
+  const root = await realpath(folder).catch((error: unknown) => {
+    throw new UserError(`${folder} ${fileProblem(error)}: expected a folder to serve`);
+  });
+  if ((await stat(root)).isDirectory()) return root;
+  throw new UserError(`${folder} is not a folder: expected one to serve`);
+}
+
 /**
  * Serves the regular files below a folder over HTTP, to GET and HEAD requests that name this server as their host. A
  * link is followed if it ends inside the folder; names that begin with a dot are hidden. A path that ends with a slash
  * is its index.html.
  *
- * @throws UserError when the folder is none, or the port cannot be had
+ * @throws UserError when a folder is none, or the port cannot be had
  *
  * @example
  * const { url, close } = await serveFolder('site', { headers: { 'Content-Security-Policy': "default-src 'self'" } });
  */
 export async function serveFolder(
   folder: string,
-  { host = '127.0.0.1', port = 0, headers = {} }: ServeOptions = {},
+  { host = '127.0.0.1', port = 0, headers = {}, mounts = {} }: ServeOptions = {},
 ): Promise<ServedFolder> {
-  const root = await realpath(folder).catch((error: unknown) => {
-    throw new UserError(`${folder} ${fileProblem(error)}: expected a folder to serve`);
-  });
-  if (!(await stat(root)).isDirectory())
-    throw new UserError(`${folder} is not a folder: expected one to serve`);
+  const home = await realFolder(folder);
+  const others = Object.entries(mounts).map(async ([name, path]) => [name, await realFolder(path)] as const);
+  const roots = { home, mounts: new Map(await Promise.all(others)) };
   const all = Object.entries({ ...HEADERS, ...headers });
   for (const [name, value] of all) validateHeaderValue(name, value);
   let names: ReadonlySet<string> = new Set();
@@ -162,7 +178,7 @@ export async function serveFolder(
     for (const [name, value] of all) response.setHeader(name, value);
     const hosts = request.headersDistinct.host ?? [];
     if (hosts.length !== 1 || !names.has(hosts[0]!.toLowerCase())) return refuse(response, 403);
-    answer(request, response, root).catch(() => refuse(response, 500));
+    answer(request, response, roots).catch(() => refuse(response, 500));
   });
   const actual = await listen(server, host, port);
   names = ownNames(host, actual);

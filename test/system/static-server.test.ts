@@ -71,6 +71,30 @@ async function expectAlive({ url }: ServedFolder): Promise<void> {
 }
 
 describe('serveFolder', () => {
+  it('serves other folders below the names that they are mounted at, and nothing above them', async () => {
+    const above = temporaryFolder();
+    for (const path of ['other/deep', 'secret']) mkdirSync(join(above, path), { recursive: true });
+    writeFileSync(join(above, 'secret/secret.txt'), SECRET);
+    writeFileSync(join(above, 'other/a.wasm'), 'bytes');
+    writeFileSync(join(above, 'other/deep/b.txt'), 'deep');
+    symlinkSync(join(above, 'secret'), join(above, 'other/out'));
+    const { url, port, folder } = await site({ mounts: { ort: join(above, 'other') } });
+    mkdirSync(join(folder, 'ort'));
+    writeFileSync(join(folder, 'ort/hidden.txt'), 'behind the mount');
+    const wasm = await fetch(`${url}ort/a.wasm`);
+    expect([await wasm.text(), wasm.headers.get('content-type')]).toEqual(['bytes', 'application/wasm']);
+    expect(await (await fetch(`${url}ort/deep/b.txt`)).text()).toBe('deep');
+    for (const path of ['ort/out/secret.txt', 'ort/hidden.txt', 'ort/', 'ort/../../secret/secret.txt'])
+      expect((await fetch(`${url}${path}`)).status, path).toBe(404);
+    for (const target of ['/ort/../secret/secret.txt', '/ort/%2e%2e/secret/secret.txt', '/ort//etc/passwd'])
+      expect(await request(port, target), target).not.toContain(SECRET);
+    await expectAlive({ url, close: async () => {} });
+  });
+
+  it('refuses a mount that is not there', async () => {
+    await expect(site({ mounts: { ort: '/nowhere/at/all' } })).rejects.toThrow(UserError);
+  });
+
   it('serves index.html for a path with a slash, and sends a folder without one there', async () => {
     const { url } = await site();
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
