@@ -91,7 +91,7 @@ def initialise(net, half_width):
     return net
 
 
-def make_goodfellow_step(batch_size, fused, _):
+def make_goodfellow_step(batch_size, fused, _, prepare):
     """The same for goodfellow-mnist; gradients are taken per network, so that neither loss computes the other's."""
     g = nn.Sequential(
         nn.Linear(LATENT, 1200), nn.ReLU(), nn.Linear(1200, 1200), nn.ReLU(), nn.Linear(1200, PIXELS), nn.Sigmoid()
@@ -100,6 +100,7 @@ def make_goodfellow_step(batch_size, fused, _):
         nn.Dropout(0.2), Maxout(PIXELS), nn.Dropout(0.5), Maxout(240), nn.Dropout(0.5), nn.Linear(240, 1)
     )
     networks = initialise(g, 0.05), initialise(d, 0.005)
+    g, d = prepare(g), prepare(d)
     bce = nn.BCEWithLogitsLoss()
     options = {"lr": 0.1, "momentum": 0.5, **({"fused": True} if fused else {})}
     optimizers = [torch.optim.SGD(net.parameters(), **options) for net in networks]
@@ -170,14 +171,15 @@ def make_adversarial_step(g, d, image, batch_size, fused):
     return step
 
 
-def make_gan_step(batch_size, fused, size):
+def make_gan_step(batch_size, fused, size, prepare):
     if size != 28:
         sys.exit("--img-size belongs to --preset dcgan")
-    return make_adversarial_step(Generator(), Discriminator(), IMAGE, batch_size, fused)
+    return make_adversarial_step(prepare(Generator()), prepare(Discriminator()), IMAGE, batch_size, fused)
 
 
-def make_dcgan_step(batch_size, fused, size):
-    return make_adversarial_step(*pytorch_dcgan.networks(LATENT, 1, size), (1, size, size), batch_size, fused)
+def make_dcgan_step(batch_size, fused, size, prepare):
+    g, d = (prepare(net) for net in pytorch_dcgan.networks(LATENT, 1, size))
+    return make_adversarial_step(g, d, (1, size, size), batch_size, fused)
 
 
 PRESETS = {
@@ -220,6 +222,7 @@ def main():
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--warmup", type=int, default=20)
     parser.add_argument("--fused", action="store_true", help="fused optimizer, instead of PyTorch's default")
+    parser.add_argument("--compile", action="store_true", help="the networks through torch.compile")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     parser.add_argument("--serve", action="store_true", help="stay alive and time steps on demand")
     args = parser.parse_args()
@@ -229,7 +232,8 @@ def main():
     np.random.seed(0)
     make_step, batch_size, size = PRESETS[args.preset]
     batch_size = args.batch_size or batch_size
-    step = make_step(batch_size, args.fused, args.img_size or size)
+    prepare = torch.compile if args.compile else lambda net: net
+    step = make_step(batch_size, args.fused, args.img_size or size, prepare)
     run(step, args.warmup)
 
     about = {

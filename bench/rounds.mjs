@@ -20,16 +20,14 @@ export function summary(times) {
 }
 
 /**
- * A Python script of this folder in a process of its own: it prints a JSON line when it is ready, answers each line
- * "<command> <count>" with {"ms": [...]}, and ends at "quit".
+ * A peer in a process of its own: it prints a JSON line when it is ready, answers each line "<command> <count>" with
+ * {"ms": [...]}, and ends at "quit".
  */
-export async function startPython(python, script, flags) {
-  const path = fileURLToPath(new URL(script, import.meta.url));
-  const child = spawn(python, [path, ...flags.map(String)], { stdio: ['pipe', 'pipe', 'inherit'] });
+export async function peerProcess(child, name) {
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const read = async () => {
     const { value, done } = await lines.next();
-    if (done) throw new Error(`${script} ended early`);
+    if (done) throw new Error(`${name} ended early`);
     return JSON.parse(value);
   };
   const about = await read();
@@ -41,6 +39,13 @@ export async function startPython(python, script, flags) {
     },
     stop: () => child.stdin.end('quit\n'),
   };
+}
+
+/** A Python script of this folder as such a process. */
+export function startPython(python, script, flags) {
+  const path = fileURLToPath(new URL(script, import.meta.url));
+  const child = spawn(python, [path, ...flags.map(String)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  return peerProcess(child, script);
 }
 
 /**

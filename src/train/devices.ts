@@ -1,6 +1,6 @@
 /** The table of devices that the session engine runs on in Node. A new one is an entry here. */
 
-import { GRAPH_TARGETS, type GraphTarget } from '../export/index.js';
+import { type GanState, GRAPH_TARGETS, type GraphTarget } from '../export/index.js';
 import { type Failure, outOfMemory, reasonOf } from '../infer/device-error.js';
 import { UserError } from '../system/user-error.js';
 import type { Engine } from './engine.js';
@@ -28,7 +28,16 @@ export interface DeviceEntry {
   remedy: string;
   /** Steps in one call that make up for what a call costs. */
   stepsPerCall: number;
+  /** About how long a call may take, in milliseconds, unless the user says how many steps it has. */
+  callMs?: number;
   create(request: EngineRequest, settings: DeviceSettings): Promise<Engine>;
+}
+
+/** A loop holds state twice more; beyond this, calls of one step are slow enough that what a call costs does not matter. */
+const LOOPED_STATE_BYTES = 256 * 2 ** 20;
+
+function stateBytes(state: GanState): number {
+  return [...state.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
 }
 
 export const DEVICES = {
@@ -37,9 +46,11 @@ export const DEVICES = {
     target: GRAPH_TARGETS.cpu,
     logInterval: 1,
     remedy: 'reinstall onnxruntime-node',
-    stepsPerCall: 1,
+    stepsPerCall: 16,
+    // Ctrl-C and progress wait for a call.
+    callMs: 250,
     create: (request, { stepsPerCall = 1, ...settings }) =>
-      stepsPerCall > 1
+      stepsPerCall > 1 && stateBytes(request.state) <= LOOPED_STATE_BYTES
         ? createLoopEngine({ ...request, ...settings, ort: ORT_NODE, providers: ['cpu'] })
         : createSessionEngine({ ...request, ...settings }),
   },

@@ -2,6 +2,7 @@
 
 import { type GraphTarget, type OptimizerSpec, trainingApiSupports } from '../export/index.js';
 import { UserError } from '../system/user-error.js';
+import type { CallLimits } from './call-length.js';
 import {
   createOnDevice,
   DEVICES,
@@ -54,8 +55,8 @@ export interface ChosenEngine {
   target: GraphTarget;
   /** Steps between two readings of losses, unless told otherwise. */
   logInterval: number;
-  /** The most steps in one call. */
-  stepsPerCall: number;
+  /** How many steps go into one call. */
+  calls: CallLimits;
 }
 
 function requireKnown(kind: string, name: string, table: object): void {
@@ -90,7 +91,15 @@ export function chooseEngine(
       `--engine ${name} has no ${optimizer.kind} optimiser: use --optimizer adam, or --engine ${able.join(' or ')}`,
     );
   }
-  const { target, logInterval, ...suits }: DeviceEntry = name === 'session' ? DEVICES[device] : DEVICES.cpu;
-  const stepsPerCall = settings.stepsPerCall ?? suits.stepsPerCall;
-  return { create: (request) => entry.create(request, settings), target, logInterval, stepsPerCall };
+  const { target, logInterval, callMs, ...suits }: DeviceEntry =
+    name === 'session' ? DEVICES[device] : { ...DEVICES.cpu, stepsPerCall: 1 };
+  const { stepsPerCall = suits.stepsPerCall } = settings;
+  const wanted = settings.stepsPerCall !== undefined;
+  const calls = { most: stepsPerCall, ...(wanted || callMs === undefined ? {} : { ms: callMs }) };
+  return {
+    create: (request) => entry.create(request, { ...settings, stepsPerCall }),
+    target,
+    logInterval,
+    calls,
+  };
 }

@@ -140,9 +140,12 @@ class LoopedEngine implements LoopEngine {
   constructor(
     private readonly given: LoopEngineOptions,
     private readonly singles: ReadonlyMap<StepGraphName, { graph: StepGraph; session: InferenceSession }>,
-    private readonly loop: { graph: LoopGraph; session: InferenceSession },
+    private readonly loop: { graph: LoopGraph; open(): Promise<InferenceSession> },
     private readonly state: BufferedState,
   ) {}
+
+  /** Opened when it is first needed: a run whose steps are slow never does. */
+  private looped: Promise<InferenceSession> | undefined;
 
   async run(
     name: StepGraphName,
@@ -168,7 +171,9 @@ class LoopedEngine implements LoopEngine {
     const { graph } = this.loop;
     checkSteps(graph, steps);
     if (steps.length === 0) return [];
-    const results = await this.move(this.loop, this.stackedFeeds(steps), graph.metrics);
+    this.looped ??= this.loop.open();
+    const loop = { graph, session: await this.looped };
+    const results = await this.move(loop, this.stackedFeeds(steps), graph.metrics);
     return steps.map((_, s) =>
       Object.fromEntries(
         graph.metrics.map((metric) => [metric, (results[metric]!.data as Float32Array)[s]!]),
@@ -210,7 +215,8 @@ class LoopedEngine implements LoopEngine {
   }
 
   async close(): Promise<void> {
-    for (const { session } of [...this.singles.values(), this.loop]) await session.release();
+    for (const { session } of this.singles.values()) await session.release();
+    await (await this.looped)?.release();
   }
 }
 
@@ -220,19 +226,17 @@ class LoopedEngine implements LoopEngine {
  */
 export async function createLoopEngine(given: LoopEngineOptions): Promise<LoopEngine> {
   const { ort, providers = ['cpu'], graphs, order, options, threads } = given;
-  const open = async <G extends StepGraph | LoopGraph>(graph: G) => ({
-    graph,
-    session: await ort.InferenceSession.create(graph.bytes, {
+  const open = ({ bytes }: StepGraph | LoopGraph): Promise<InferenceSession> =>
+    ort.InferenceSession.create(bytes, {
       executionProviders: providers,
       graphOptimizationLevel: 'all',
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-    }),
-  });
+    });
   const loop = buildLoopGraph(order, options);
   const reads = [...graphs, loop].flatMap((graph) => graph.reads);
   const specs = [...new Map(reads.map((spec) => [spec.name, spec])).values()];
   const state = new BufferedState(ort, specs, given.state);
   const singles = new Map<StepGraphName, { graph: StepGraph; session: InferenceSession }>();
-  for (const graph of graphs) singles.set(graph.name, await open(graph));
-  return new LoopedEngine(given, singles, await open(loop), state);
+  for (const graph of graphs) singles.set(graph.name, { graph, session: await open(graph) });
+  return new LoopedEngine(given, singles, { graph: loop, open: () => open(loop) }, state);
 }

@@ -6,6 +6,7 @@ import { encodePng, imageGrid } from '../infer/index.js';
 import { isWithin, realPath } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from './best-generator.js';
+import { type CallLength, callLength } from './call-length.js';
 import { type RunConfig, type RunLength, validateConfig } from './config.js';
 import type { DataProgress, Dataset, DatasetDescription } from './data/dataset.js';
 import { firstImages } from './data/first-images.js';
@@ -40,7 +41,7 @@ export interface RunOptions {
   device?: DeviceName;
   /** Threads inside an operator; by default one for each physical core. */
   threads?: number;
-  /** The most steps in one call of the engine; by default what suits the device. */
+  /** The most steps in one call of the engine; by default what suits the device, in calls of about a quarter of a second. */
   stepsPerCall?: number;
   /** Steps between two lines of metrics.jsonl: 1 by default on the CPU, 10 on a GPU, which waits for each reading. */
   logInterval?: number;
@@ -146,7 +147,7 @@ async function trainOn(dataset: Dataset, chosen: ChosenEngine, options: RunOptio
       ...(resume === undefined ? {} : { savedStep: resume.step }),
       ...(on.score === undefined ? {} : { onScore: on.score }),
     });
-    await loop(trainer, directory, keeper, { ...options, logInterval, stepsPerCall: chosen.stepsPerCall });
+    await loop(trainer, directory, keeper, { ...options, logInterval, calls: callLength(chosen.calls) });
     const interrupted = trainer.done < trainer.length.steps;
     await keeper.finish(interrupted);
     return {
@@ -225,9 +226,9 @@ async function loop(
   trainer: Trainer,
   directory: RunDirectory,
   keeper: RunKeeper,
-  options: RunOptions & { logInterval: number; stepsPerCall: number },
+  options: RunOptions & { logInterval: number; calls: CallLength },
 ): Promise<void> {
-  const { config, signal, logInterval, on = {} } = options;
+  const { config, signal, logInterval, calls, on = {} } = options;
   // A GPU works on while the host draws: only the mean since the last reading tells what a step takes.
   let pending = { steps: 0, ms: 0 };
   try {
@@ -235,6 +236,7 @@ async function loop(
       const began = performance.now();
       const reports = await nextSteps(trainer, options);
       const ms = (performance.now() - began) / reports.length;
+      calls.learn(reports.length, ms * reports.length);
       for (const report of reports) {
         pending = { steps: pending.steps + 1, ms: pending.ms + ms };
         const { step, metrics, generated } = report;
@@ -265,17 +267,17 @@ async function loop(
  */
 async function nextSteps(
   trainer: Trainer,
-  { config, logInterval, stepsPerCall }: RunOptions & { logInterval: number; stepsPerCall: number },
+  { config, logInterval, calls }: RunOptions & { logInterval: number; calls: CallLength },
 ): Promise<StepReport[]> {
   const { done, length } = trainer;
   const left = (interval: number): number => interval - (done % interval);
   const generated = done % config.sampleInterval === 0;
-  if (generated || stepsPerCall === 1) {
+  if (generated || calls.steps === 1) {
     const isLast = done === length.steps - 1;
     return [await trainer.step({ generated, metrics: isLast || done % logInterval === 0 })];
   }
   const bounds = [
-    stepsPerCall,
+    calls.steps,
     left(config.sampleInterval),
     left(config.checkpointInterval),
     length.steps - done,
