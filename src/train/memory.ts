@@ -2,7 +2,6 @@
 
 import { freemem } from 'node:os';
 import {
-  type GanSpec,
   type NetworkSpec,
   networkParameters,
   type OptimizerKind,
@@ -58,7 +57,7 @@ function windowCount(network: NetworkSpec): number {
  * @param inMemory how many of them are kept in memory
  */
 export function estimateMemory(config: RunConfig, images: number, inMemory = images): number {
-  const gan: GanSpec = configGan(config);
+  const gan = configGan(config);
   const slots = optimizerSlots(config.optimizer.kind as OptimizerKind).length;
   const parameters = parameterCount(gan.generator) + parameterCount(gan.discriminator);
   const largest = Math.max(
@@ -72,7 +71,8 @@ export function estimateMemory(config: RunConfig, images: number, inMemory = ima
   const batch = Math.min(config.batchSize, images);
   const windows = Math.max(windowCount(gan.generator), windowCount(gan.discriminator));
   const activations = batch * (perSample * ACTIVATION_COPIES + windows) * 4;
-  const pixels = config.channels * config.imageSize ** 2;
+  // Points are drawn when they are needed.
+  const pixels = 'points' in gan ? 0 : config.channels * config.imageSize ** 2;
   return BASE + state + gradients + activations + inMemory * pixels;
 }
 
