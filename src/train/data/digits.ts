@@ -14,7 +14,9 @@ import { sha256Hex } from '../sha256.js';
 import { type Dataset, type DatasetOptions, datasetInMemory } from './dataset.js';
 import { GLYPHS, type Glyph, type Stroke } from './digit-strokes.js';
 
-const SIZE = 28;
+/** Width and height of a digit in pixels. */
+export const DIGIT_SIZE = 28;
+const SIZE = DIGIT_SIZE;
 const PIXELS = SIZE * SIZE;
 /** Longer side of the box that a digit fills, in pixels. */
 const BOX = 20;
