@@ -322,7 +322,7 @@ describe.skipIf(findChromium() === undefined)('the training worker', () => {
   }, 120_000);
 
   it('stops when training diverges, and is back at the last save', async () => {
-    await start({ ...DIGITS, optimizer: 'sgd', learningRate: 1e30, momentum: 0 });
+    await start({ ...POINTS, optimizer: 'sgd', learningRate: 1e30, momentum: 0 });
     const { step } = await browser.ask('step', 20);
     expect(step).toBe(0);
     const [stopped] = await kinds('stopped');
