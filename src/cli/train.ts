@@ -37,6 +37,7 @@ interface TrainFlags extends ConfigFlags {
   logInterval?: number;
   stepsPerCall?: number;
   keep?: number;
+  onNan?: 'stop' | 'rollback';
   nCpu?: number;
   skipBroken?: boolean;
   threads?: number;
@@ -79,6 +80,11 @@ function options(): Option[] {
     integerOption('--sample-interval <steps>', 'steps between two pictures (default: 400)', positive),
     integerOption('--checkpoint-interval <steps>', 'steps between two checkpoints (default: 1000)', positive),
     integerOption('--keep <n>', 'checkpoints to keep (default: 2)', positive),
+    choiceOption(
+      '--on-nan <what>',
+      'when losses or parameters are no numbers any more: stop (default), or rollback to the last checkpoint',
+      { stop: true, rollback: true },
+    ),
     choiceOption('--engine <name>', 'what runs the steps: session (default) or training-api (WASM)', ENGINES),
     choiceOption('--device <name>', 'where steps run: cpu (default), webgpu, cuda, or auto, the fastest', {
       ...DEVICES,
@@ -194,6 +200,7 @@ async function trainWithProgress(
             threads: flags.threads,
             dataWorkers: flags.nCpu,
             keep: flags.keep,
+            onNan: flags.onNan,
             logInterval: flags.logInterval,
             stepsPerCall: flags.stepsPerCall,
           }),

@@ -5,10 +5,10 @@
 
 import { buildGeneratorModel, type GanState } from '../export/index.js';
 import { encodePng, Generator, type ImageStack, InvalidModelError, imageGrid } from '../infer/index.js';
-import { UserError } from '../system/user-error.js';
 import { type GeneratorMeasure, referenceImages, scoreGenerator } from './best-generator.js';
 import { configGan, type RunConfig } from './config.js';
 import type { Dataset } from './data/dataset.js';
+import { type Divergence, diverged } from './divergence.js';
 import { type BestScore, encodeRunCheckpoint } from './run-checkpoint.js';
 import type { RunDirectory } from './run-directory.js';
 import type { Trainer } from './trainer.js';
@@ -30,6 +30,8 @@ export interface KeeperOptions {
   best?: BestScore;
   /** Step of the checkpoint that the run was resumed from. */
   savedStep?: number;
+  /** How often the run has returned to a checkpoint. */
+  rollbacks?: number;
   onScore?: (score: BestScore, isBest: boolean) => void;
 }
 
@@ -42,16 +44,6 @@ function allFinite(data: Float32Array | Int32Array): boolean {
   let zero = 0;
   for (let i = 0; i < data.length; i++) zero += data[i]! * 0;
   return zero === 0;
-}
-
-/** The one line for training that went to infinity. */
-export function diverged(step: number, what: string, directory: RunDirectory): UserError {
-  const last = directory.checkpoints.steps()[0];
-  const back = last === undefined ? '' : `; its last good checkpoint is that of step ${last}`;
-  return new UserError(
-    `step ${step}: ${what}, so training has diverged and no generator was written ` +
-      `(metrics and images so far are in ${directory.path}${back}): try a smaller --lr`,
-  );
 }
 
 export class RunKeeper {
@@ -78,6 +70,18 @@ export class RunKeeper {
     this.requireSaved();
   }
 
+  /** Waits for the checkpoint in progress, and says whether it was written. */
+  async isSettled(): Promise<boolean> {
+    await this.saving;
+    return this.failure === undefined;
+  }
+
+  /** Writes the checkpoint of the point that training starts from. */
+  async saveStart(): Promise<void> {
+    await this.save(await this.finiteState());
+    await this.settle();
+  }
+
   /** Looks whether the generator is the best so far, and begins to write a checkpoint. */
   async atInterval(): Promise<void> {
     const state = await this.finiteState();
@@ -100,13 +104,19 @@ export class RunKeeper {
 
   /** The state as it stands. The losses of a step are from before its update: the last update shows only here. */
   private async finiteState(): Promise<GanState> {
-    const { trainer, directory } = this.options;
+    const { trainer } = this.options;
     const state = await trainer.readState();
     for (const [name, { data }] of state) {
-      if (allFinite(data)) continue;
-      throw diverged(trainer.done, `${name} is not finite`, directory);
+      if (!allFinite(data)) throw this.diverged(trainer.done, `${name} is not finite`);
     }
     return state;
+  }
+
+  /** The error of a step in which `what` was seen. */
+  diverged(step: number, what: string): Divergence {
+    const { directory, rollbacks = 0 } = this.options;
+    const { path, checkpoints } = directory;
+    return diverged(step, what, { path, lastGood: checkpoints.steps()[0], rollbacks });
   }
 
   private model(state: GanState): Uint8Array {
@@ -143,7 +153,7 @@ export class RunKeeper {
 
   private async save(state: GanState): Promise<void> {
     await this.settle();
-    const { config, trainer, dataset, directory, engine, version, keep } = this.options;
+    const { config, trainer, dataset, directory, engine, version, keep, rollbacks = 0 } = this.options;
     const step = trainer.done;
     if (step === this.savedStep) return;
     this.savedStep = step;
@@ -160,6 +170,7 @@ export class RunKeeper {
         engine,
         version,
         ...(this.best === undefined ? {} : { best: this.best }),
+        ...(rollbacks === 0 ? {} : { rollbacks }),
       },
     });
     this.saving = directory.saveCheckpoint(step, files, keep).catch((error: unknown) => {
@@ -185,8 +196,7 @@ export class RunKeeper {
     try {
       return await work;
     } catch (error) {
-      const { trainer, directory } = this.options;
-      if (error instanceof InvalidModelError) throw diverged(trainer.done, error.message, directory);
+      if (error instanceof InvalidModelError) throw this.diverged(this.options.trainer.done, error.message);
       throw error;
     }
   }
