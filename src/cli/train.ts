@@ -9,6 +9,7 @@ import { MAX_K } from '../train/config.js';
 import { fastestDevice, probeApart } from '../train/device-probe.js';
 import { DEVICES, type DeviceName } from '../train/devices.js';
 import { ENGINES, type EngineName } from '../train/engines.js';
+import { noteLine } from '../train/health/doctor.js';
 import { readRunCheckpoint, readStoredRun } from '../train/resume.js';
 import { type RunOptions, type RunResult, train } from '../train/run.js';
 import { UPDATE_SCHEDULES } from '../train/update-schedules.js';
@@ -221,6 +222,7 @@ async function trainWithProgress(
               );
               progress = createProgress(length.steps, 'steps');
             },
+            note: (note) => say(noteLine(note)),
             step(report, stepMs) {
               // A running mean over about 50 steps.
               ms = ms === 0 ? stepMs : ms + (stepMs - ms) / 50;

@@ -18,6 +18,8 @@ import { dirname, join, resolve } from 'node:path';
 import { checkWritable, fileProblem, writeFileAtomically } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
 import { type CheckpointFiles, CheckpointStore } from './checkpoint-store.js';
+import type { Note } from './health/doctor.js';
+import { appendNote, cutNotes } from './health/notes-file.js';
 import { cutMetrics } from './metrics-file.js';
 import { LOCK_FILE, lockRun, type RunLock, requireUnlocked } from './run-lock.js';
 
@@ -25,6 +27,7 @@ import { LOCK_FILE, lockRun, type RunLock, requireUnlocked } from './run-lock.js
 export const RUN_FILES = {
   config: 'config.json',
   metrics: 'metrics.jsonl',
+  notes: 'notes.jsonl',
   generator: 'generator.onnx',
   best: 'generator-best.onnx',
   samples: 'samples.png',
@@ -168,7 +171,7 @@ export class RunDirectory {
       for (const name of readdirSync(directory.file('images'))) {
         if (PICTURE.test(name)) rmSync(join(directory.file('images'), name));
       }
-      rmSync(directory.file('metrics'), { force: true });
+      for (const name of ['metrics', 'notes'] as const) rmSync(directory.file(name), { force: true });
       directory.checkpoints.create();
       directory.checkpoints.clear();
       return directory;
@@ -179,12 +182,12 @@ export class RunDirectory {
   }
 
   /**
-   * Opens the folder of a run to go on from a step: metrics are cut back to it and later checkpoints removed.
+   * Opens the folder of a run to go on from a step: metrics and notes are cut back to it and later checkpoints removed.
    *
    * @param lock of this folder; `close` releases it
    * @throws UserError as checkResumable, or when something cannot be written
    */
-  static reopen(path: string, step: number, lock: RunLock): RunDirectory {
+  static async reopen(path: string, step: number, lock: RunLock): Promise<RunDirectory> {
     checkResumable(path);
     const directory = new RunDirectory(path, lock);
     try {
@@ -193,20 +196,21 @@ export class RunDirectory {
     } catch (error) {
       throw unresumable(path, error);
     }
-    directory.returnTo(step);
+    await directory.returnTo(step);
     return directory;
   }
 
   /**
-   * Gives up what came after a step: metrics are cut back to it and later checkpoints removed.
+   * Gives up what came after a step: metrics and notes are cut back to it and later checkpoints removed.
    *
    * @throws UserError when something cannot be written
    */
-  returnTo(step: number): void {
+  async returnTo(step: number): Promise<void> {
     this.pending = [];
     try {
       this.checkpoints.removeAfter(step);
       cutMetrics(this.file('metrics'), step);
+      await cutNotes(this.file('notes'), step);
     } catch (error) {
       throw unresumable(this.path, error);
     }
@@ -231,6 +235,15 @@ export class RunDirectory {
     const path = join(this.file('images'), `${number}.png`);
     writeFileAtomically(path, png);
     return path;
+  }
+
+  /** Appends one line to notes.jsonl. */
+  appendNote(note: Note): void {
+    try {
+      appendNote(this.file('notes'), note);
+    } catch (error) {
+      throw new UserError(`${this.file('notes')} ${fileProblem(error)}: the run ends here`);
+    }
   }
 
   /** Appends one line to metrics.jsonl; lines leave the process at least once a second of training. */

@@ -5,7 +5,7 @@
 
 import { buildGeneratorModel, type GanState } from '../export/index.js';
 import { encodePng, Generator, type ImageStack, InvalidModelError, imageGrid } from '../infer/index.js';
-import { type GeneratorMeasure, referenceImages, scoreGenerator } from './best-generator.js';
+import { type GeneratorMeasure, referenceImages, samplesToCompare } from './best-generator.js';
 import { configGan, type RunConfig } from './config.js';
 import type { Dataset } from './data/dataset.js';
 import { type Divergence, diverged } from './divergence.js';
@@ -33,6 +33,8 @@ export interface KeeperOptions {
   /** How often the run has returned to a checkpoint. */
   rollbacks?: number;
   onScore?: (score: BestScore, isBest: boolean) => void;
+  /** Sees the samples that are compared, with as many real images, after so many steps. */
+  onSamples?: (step: number, samples: ImageStack, real: ImageStack) => void;
 }
 
 /** Images in samples.png, and in a row of it. */
@@ -134,16 +136,17 @@ export class RunKeeper {
   }
 
   private async judge(state: GanState): Promise<void> {
-    const { measure, config, dataset, directory, trainer, onScore } = this.options;
-    if (measure === undefined || trainer.done === this.savedStep) return;
+    const { measure, config, dataset, directory, trainer, onScore, onSamples } = this.options;
+    if (trainer.done === this.savedStep) return;
     this.reference ??= referenceImages(dataset, config.seed, configGan(config));
-    const { seed } = config;
     const model = this.model(state);
-    const score = await this.asDivergence(
-      scoreGenerator(model, this.reference, { measure, seed, load: this.load }),
+    const samples = await this.asDivergence(
+      samplesToCompare(model, { count: this.reference.count, seed: config.seed, load: this.load }),
     );
-    const found = { score, step: trainer.done };
-    const isBest = this.best === undefined || score < this.best.score;
+    onSamples?.(trainer.done, samples, this.reference);
+    if (measure === undefined) return;
+    const found = { score: measure(samples, this.reference), step: trainer.done };
+    const isBest = this.best === undefined || found.score < this.best.score;
     if (isBest) {
       directory.write('best', model);
       this.best = found;
@@ -196,7 +199,8 @@ export class RunKeeper {
     try {
       return await work;
     } catch (error) {
-      if (error instanceof InvalidModelError) throw this.diverged(this.options.trainer.done, error.message);
+      if (error instanceof InvalidModelError)
+        throw this.diverged(this.options.trainer.done, `generator.onnx: ${error.message}`);
       throw error;
     }
   }

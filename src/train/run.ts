@@ -13,6 +13,7 @@ import { datasetEntry, openDataset } from './data/index.js';
 import type { DeviceName } from './devices.js';
 import { Divergence, MAX_ROLLBACKS } from './divergence.js';
 import { type ChosenEngine, chooseEngine, type EngineName } from './engines.js';
+import { createDoctor, type Doctor, type Note } from './health/doctor.js';
 import { checkCheckpointSize, checkMemory } from './memory.js';
 import { lastGoodCheckpoint, requireSameConfig, requireSameData } from './resume.js';
 import { type BestScore, holdsMoments, type RunCheckpoint } from './run-checkpoint.js';
@@ -74,6 +75,8 @@ export interface RunEvents {
   image?(path: string): void;
   /** A generator was judged. */
   score?(score: BestScore, isBest: boolean): void;
+  /** Something was found that may go wrong, or the run returned to a checkpoint. */
+  note?(note: Note): void;
 }
 
 export interface RunResult {
@@ -151,31 +154,41 @@ async function trainOn(
   try {
     signal?.throwIfAborted();
     if (resume !== undefined && !holdsMoments(resume)) on.progress?.(forgottenMoments(resume));
-    directory = openDirectory(options, lock);
+    directory = await openDirectory(options, lock);
     directory.write('config', configJson(options, dataset.description));
     on.start?.({ length: trainer.length, done: trainer.done, dataset: dataset.description, out });
-    let keeper = openKeeper({ trainer, dataset, directory, rollbacks }, options, resume);
+    let health = openHealth(directory, options);
+    let keeper = openKeeper({ trainer, dataset, directory, health, rollbacks }, options, resume);
     for (;;) {
       try {
-        return await trainToEnd({ trainer, directory, keeper }, chosen, options);
+        return await trainToEnd({ trainer, directory, keeper, health }, chosen, options);
       } catch (error) {
         const isSaved = await keeper.isSettled();
         if (!(error instanceof Divergence)) throw error;
         const isLast = options.onNan !== 'rollback' || rollbacks === MAX_ROLLBACKS;
         // Told again, because the checkpoint in progress has become the last good one.
-        if (isLast || !isSaved) throw keeper.diverged(error.step, error.what);
+        if (isLast || !isSaved) {
+          const { step, what: seen } = error;
+          directory.appendNote({
+            signal: 'not-a-number',
+            step,
+            seen,
+            advice: 'the run ended: try a smaller --lr',
+          });
+          throw keeper.diverged(step, seen);
+        }
         const back = await lastGoodCheckpoint(directory.checkpoints);
         rollbacks += 1;
-        directory.returnTo(back?.step ?? 0);
+        await directory.returnTo(back?.step ?? 0);
         await trainer.close();
         trainer = await openTrainer(back, rollbacks);
-        keeper = openKeeper({ trainer, dataset, directory, rollbacks }, options, back);
+        health = openHealth(directory, options);
+        keeper = openKeeper({ trainer, dataset, directory, health, rollbacks }, options, back);
         // The checkpoint with the new stream takes the old one's place: whoever resumes from it goes on as this run does.
         await keeper.saveStart();
-        on.progress?.(
-          `step ${error.step}: ${error.what}, so the run returns to step ${trainer.done} and goes on with other ` +
-            `latents (${rollbacks} of at most ${MAX_ROLLBACKS} times)`,
-        );
+        const again = `rollback ${rollbacks} of at most ${MAX_ROLLBACKS}`;
+        const advice = `the run goes on from step ${trainer.done} with other latents (${again})`;
+        health.tell([{ signal: 'not-a-number', step: error.step, seen: error.what, advice }]);
       }
     }
   } finally {
@@ -189,10 +202,29 @@ interface RunParts {
   trainer: Trainer;
   directory: RunDirectory;
   keeper: RunKeeper;
+  health: Health;
+}
+
+/** The doctor, and where its notes go. */
+interface Health {
+  doctor: Doctor;
+  tell(notes: readonly Note[]): void;
+}
+
+function openHealth(directory: RunDirectory, { config, on = {} }: RunOptions): Health {
+  return {
+    doctor: createDoctor({ config }),
+    tell(notes) {
+      for (const note of notes) {
+        directory.appendNote(note);
+        on.note?.(note);
+      }
+    },
+  };
 }
 
 function openKeeper(
-  parts: Omit<RunParts, 'keeper'> & { dataset: Dataset; rollbacks: number },
+  { health, ...parts }: Omit<RunParts, 'keeper'> & { dataset: Dataset; rollbacks: number },
   { config, engine = 'session', version, threads, keep = DEFAULT_KEEP, measure, resume, on = {} }: RunOptions,
   start: RunCheckpoint | undefined,
 ): RunKeeper {
@@ -207,6 +239,7 @@ function openKeeper(
     ...(start?.record.best === undefined ? {} : { best: start.record.best }),
     ...(start !== undefined && start === resume ? { savedStep: start.step } : {}),
     ...(on.score === undefined ? {} : { onScore: on.score }),
+    onSamples: (step, samples, real) => health.tell(health.doctor.compare(step, samples, real)),
   });
 }
 
@@ -279,7 +312,10 @@ async function openData(options: RunOptions): Promise<Dataset> {
   }
 }
 
-function openDirectory({ out, force = false, resume }: RunOptions, lock: RunLock | undefined): RunDirectory {
+async function openDirectory(
+  { out, force = false, resume }: RunOptions,
+  lock: RunLock | undefined,
+): Promise<RunDirectory> {
   return resume === undefined
     ? RunDirectory.create(out, force)
     : RunDirectory.reopen(out, resume.step, lock!);
@@ -301,7 +337,7 @@ interface LoopOptions extends RunOptions {
 }
 
 /** Steps until the run's length or the signal; at least one, unless all are done. */
-async function loop({ trainer, directory, keeper }: RunParts, options: LoopOptions): Promise<void> {
+async function loop({ trainer, directory, keeper, health }: RunParts, options: LoopOptions): Promise<void> {
   const { config, signal, logInterval, on = {} } = options;
   // A GPU works on while the host draws: only the mean since the last reading tells what a step takes.
   let pending = { steps: 0, ms: 0 };
@@ -318,7 +354,10 @@ async function loop({ trainer, directory, keeper }: RunParts, options: LoopOptio
           directory.appendMetrics(metricsLine(report, metrics, pending.ms / pending.steps));
           pending = { steps: 0, ms: 0 };
         }
-        if (metrics !== undefined) requireFinite(step, metrics, keeper);
+        if (metrics !== undefined) {
+          requireFinite(step, metrics, keeper);
+          health.tell(health.doctor.observe(step, metrics));
+        }
         if (generated !== undefined) {
           const path = await writeGrid(generated, step, directory, config);
           on.image?.(path);

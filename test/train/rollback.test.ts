@@ -1,6 +1,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type Note, noteLine } from '../../src/train/health/doctor.js';
 import { DEFAULT_CONFIG, train } from '../../src/train/index.js';
 import { readRunCheckpoint } from '../../src/train/resume.js';
 import type { RunOptions } from '../../src/train/run.js';
@@ -30,7 +31,7 @@ function runs() {
   return (name: string, options: Partial<RunOptions> = {}) => {
     const out = join(folder, name);
     const said: string[] = [];
-    const on = { progress: (line: string) => said.push(line) };
+    const on = { note: (note: Note) => said.push(noteLine(note)) };
     const ended = train({ config, out, dataDir, version: '0', threads: 1, on, ...options });
     return { out, said, ended };
   };
@@ -65,7 +66,7 @@ describe('a run whose losses stop being numbers', () => {
     });
     expect((await ended).steps).toBe(30);
     expect(said).toEqual([
-      'step 25: g_loss is NaN, so the run returns to step 20 and goes on with other latents (1 of at most 3 times)',
+      'step 25: training diverged: g_loss is NaN; the run goes on from step 20 with other latents (rollback 1 of at most 3)',
     ]);
     const [kept, reference] = [metrics(out), metrics(whole.out)];
     expect(kept.map(({ step }) => step)).toEqual(Array.from({ length: 30 }, (_, i) => i));
