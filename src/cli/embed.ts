@@ -8,6 +8,7 @@ import { Command, Option } from 'commander';
 import { describeGenerator, INTERPOLATIONS } from '../infer/index.js';
 import { MAX_DOWNLOAD_BYTES } from '../infer/model-file.js';
 import { checkWritable, copyFileAtomically, writeFileAtomically } from '../system/files.js';
+import { escapeHtml } from '../system/html.js';
 import { serveFolder } from '../system/static-server.js';
 import { UserError } from '../system/user-error.js';
 import { integerOption } from './arguments.js';
@@ -65,16 +66,10 @@ const POLICY = [
   "form-action 'none'",
 ].join('; ');
 
-/** Text inside HTML. */
-function escaped(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  return text.replace(/[&<>"]/g, (character) => entities[character]!);
-}
-
 function page(flags: EmbedFlags): string {
   const { count, seed, device, sliders, interpolate, controls, title } = flags;
   const foreign = Object.entries(generatorSettings(flags)).map(
-    ([name, value]) => `${name}="${escaped(String(value))}"`,
+    ([name, value]) => `${name}="${escapeHtml(String(value))}"`,
   );
   const attributes = [
     'src="generator.onnx"',
@@ -91,11 +86,11 @@ function page(flags: EmbedFlags): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<title>${escaped(title)}</title>
+<title>${escapeHtml(title)}</title>
 <style>${STYLE}</style>
 <script type="module" src="gan-sampler.js"></script>
 <main>
-<h1>${escaped(title)}</h1>
+<h1>${escapeHtml(title)}</h1>
 <gan-sampler ${attributes.join(' ')}></gan-sampler>
 </main>
 </html>

@@ -247,7 +247,7 @@ async function trainWithProgress(
 
 /** What the user reads at the end. */
 function summary(
-  { steps, interrupted, samples, generator, best, checkpoint }: RunResult,
+  { steps, interrupted, samples, generator, best, checkpoint, report }: RunResult,
   out: string,
 ): string {
   const bestLine =
@@ -257,7 +257,7 @@ function summary(
   return (
     `${interrupted ? 'interrupted' : 'done'} after ${steps} steps\n` +
     `sample grid:  ${samples}\ngenerator:    ${generator}\n${bestLine}` +
-    `checkpoint:   ${checkpoint}\n` +
+    `checkpoint:   ${checkpoint}\nreport:       ${report}\n` +
     `more samples: gan-onnx sample ${generator} --count 100 --out more.png\n` +
     `to go on:     gan-onnx train --resume ${out}${interrupted ? '' : ' --n-epochs <more>'}\n`
   );

@@ -10,20 +10,22 @@ const NEWLINE = 0x0a;
 export interface MetricsLine {
   step: number;
   text: string;
-  /** Bytes of the file up to its end. */
+  /** Bytes of the file up to the line's end. */
   end: number;
 }
 
-/** The whole lines of a file, each with the number of bytes up to its end. */
-function* lines(path: string): Generator<{ text: string; end: number }> {
+/** The whole lines of a file from a byte on, each with the number of bytes up to its end. */
+function* lines(path: string, from: number): Generator<{ text: string; end: number }> {
   const file = openSync(path, 'r');
   try {
     const buffer = Buffer.alloc(2 * PIECE);
     let held = 0;
-    let end = 0;
+    let end = from;
+    let position = from;
     for (;;) {
-      const read = readSync(file, buffer, held, PIECE, null);
+      const read = readSync(file, buffer, held, PIECE, position);
       if (read === 0) return;
+      position += read;
       held += read;
       let first = 0;
       for (let next = buffer.indexOf(NEWLINE); next !== -1 && next < held; ) {
@@ -41,11 +43,15 @@ function* lines(path: string): Generator<{ text: string; end: number }> {
   }
 }
 
-/** The lines of metrics.jsonl up to the first that is damaged or out of order; none where there is no file. */
-export function* metricsLines(path: string): Generator<MetricsLine> {
+/**
+ * The lines of metrics.jsonl up to the first that is damaged or out of order; none where there is no file.
+ *
+ * @param from byte at which a line begins
+ */
+export function* metricsLines(path: string, from = 0): Generator<MetricsLine> {
   if (!existsSync(path)) return;
   let last = -1;
-  for (const { text, end } of lines(path)) {
+  for (const { text, end } of lines(path, from)) {
     const [, number] = /^\{"step":(\d{1,16}),.*\}$/.exec(text) ?? [];
     const step = Number(number);
     if (number === undefined || step <= last) return;

@@ -31,6 +31,7 @@ export const RUN_FILES = {
   generator: 'generator.onnx',
   best: 'generator-best.onnx',
   samples: 'samples.png',
+  report: 'report.html',
   images: 'images',
   checkpoints: 'checkpoints',
   lock: LOCK_FILE,
@@ -171,7 +172,8 @@ export class RunDirectory {
       for (const name of readdirSync(directory.file('images'))) {
         if (PICTURE.test(name)) rmSync(join(directory.file('images'), name));
       }
-      for (const name of ['metrics', 'notes'] as const) rmSync(directory.file(name), { force: true });
+      for (const name of ['metrics', 'notes', 'report'] as const)
+        rmSync(directory.file(name), { force: true });
       directory.checkpoints.create();
       directory.checkpoints.clear();
       return directory;
@@ -226,7 +228,7 @@ export class RunDirectory {
     return join(this.path, RUN_FILES[name]);
   }
 
-  write(name: 'config' | 'generator' | 'best' | 'samples', data: string | Uint8Array): void {
+  write(name: 'config' | 'generator' | 'best' | 'samples' | 'report', data: string | Uint8Array): void {
     writeFileAtomically(this.file(name), data);
   }
 

@@ -15,6 +15,7 @@ import { Divergence, MAX_ROLLBACKS } from './divergence.js';
 import { type ChosenEngine, chooseEngine, type EngineName } from './engines.js';
 import { createDoctor, type Doctor, type Note } from './health/doctor.js';
 import { checkCheckpointSize, checkMemory } from './memory.js';
+import { writeReport } from './report/write-report.js';
 import { lastGoodCheckpoint, requireSameConfig, requireSameData } from './resume.js';
 import { type BestScore, holdsMoments, type RunCheckpoint } from './run-checkpoint.js';
 import { checkResumable, checkRunDirectory, RunDirectory } from './run-directory.js';
@@ -90,6 +91,8 @@ export interface RunResult {
   samples: string;
   /** The best generator of the run, where one was judged. */
   best?: BestScore & { path: string };
+  /** Path of a page about the run. */
+  report: string;
   /** Folder of the last checkpoint. */
   checkpoint: string;
 }
@@ -159,12 +162,29 @@ async function trainOn(
     on.start?.({ length: trainer.length, done: trainer.done, dataset: dataset.description, out });
     let health = openHealth(directory, options);
     let keeper = openKeeper({ trainer, dataset, directory, health, rollbacks }, options, resume);
+    const report = (failure?: Error): Promise<void> =>
+      writeReport(directory!, {
+        config,
+        length: trainer.length,
+        steps: trainer.done,
+        engine: `${options.engine ?? 'session'} on ${options.device ?? 'cpu'}`,
+        version,
+        ...(keeper.best === undefined ? {} : { best: keeper.best }),
+        ...(failure === undefined ? {} : { failure }),
+      });
+    const failed = async (failure: unknown): Promise<unknown> => {
+      // What ended the run matters more than a report that cannot be written.
+      if (failure instanceof Error) await report(failure).catch(() => {});
+      return failure;
+    };
     for (;;) {
       try {
-        return await trainToEnd({ trainer, directory, keeper, health }, chosen, options);
+        const result = await trainToEnd({ trainer, directory, keeper, health }, chosen, options);
+        await report();
+        return result;
       } catch (error) {
         const isSaved = await keeper.isSettled();
-        if (!(error instanceof Divergence)) throw error;
+        if (!(error instanceof Divergence)) throw await failed(error);
         const isLast = options.onNan !== 'rollback' || rollbacks === MAX_ROLLBACKS;
         // Told again, because the checkpoint in progress has become the last good one.
         if (isLast || !isSaved) {
@@ -175,7 +195,7 @@ async function trainOn(
             seen,
             advice: 'the run ended: try a smaller --lr',
           });
-          throw keeper.diverged(step, seen);
+          throw await failed(keeper.diverged(step, seen));
         }
         const back = await lastGoodCheckpoint(directory.checkpoints);
         rollbacks += 1;
@@ -261,6 +281,7 @@ async function trainToEnd(
     generator: directory.file('generator'),
     samples: directory.file('samples'),
     checkpoint: directory.checkpoints.folder(trainer.done),
+    report: directory.file('report'),
     ...(keeper.best === undefined ? {} : { best: { ...keeper.best, path: directory.file('best') } }),
   };
 }

@@ -105,8 +105,12 @@ export function createDoctor({
   };
 }
 
+/** What a note is about, in two or three words. */
+export function noteTitle({ signal }: Note): string {
+  return signal === 'not-a-number' ? 'training diverged' : SIGNALS[signal].title;
+}
+
 /** A note as one line. */
-export function noteLine({ signal, step, seen, advice }: Note): string {
-  const title = signal === 'not-a-number' ? 'training diverged' : SIGNALS[signal].title;
-  return `step ${step}: ${title}: ${seen}; ${advice}`;
+export function noteLine(note: Note): string {
+  return `step ${note.step}: ${noteTitle(note)}: ${note.seen}; ${note.advice}`;
 }
