@@ -24,6 +24,7 @@ import {
   runConfig,
 } from './config-flags.js';
 import { interruptible } from './interrupt.js';
+import { type LiveView, openLiveView } from './live/server.js';
 import { createProgress, type Progress } from './progress.js';
 
 /** What commander delivers; a flag that was not given is undefined. */
@@ -39,6 +40,8 @@ interface TrainFlags extends ConfigFlags {
   stepsPerCall?: number;
   keep?: number;
   onNan?: 'stop' | 'rollback';
+  /** A port; or true, for any that is free. */
+  live?: number | true;
   nCpu?: number;
   skipBroken?: boolean;
   threads?: number;
@@ -100,6 +103,10 @@ function options(): Option[] {
       'steps between two lines of metrics (default: 1; 10 on a GPU, which each line makes wait)',
       positive,
     ),
+    integerOption('--live [port]', 'show the run on a page on 127.0.0.1 while it goes on', {
+      min: 0,
+      max: 65_535,
+    }),
     integerOption('--threads <n>', 'threads inside an operator (default: one per physical core)', {
       min: 1,
       max: 256,
@@ -190,7 +197,8 @@ async function trainWithProgress(
     return await interruptible(
       async (signal) => {
         const device = await runDevice(flags, config, say);
-        const result = await train({
+        const view = flags.live === undefined ? undefined : await openView(flags.live, place, say);
+        const training = train({
           ...place,
           version,
           signal,
@@ -206,6 +214,7 @@ async function trainWithProgress(
             stepsPerCall: flags.stepsPerCall,
           }),
           on: {
+            ...view?.on,
             progress: say,
             count({ done, total, unit }) {
               progress ??= createProgress(total, unit);
@@ -214,7 +223,9 @@ async function trainWithProgress(
               progress.stop();
               progress = undefined;
             },
-            start({ length, done, dataset }) {
+            start(run) {
+              view?.on.start(run);
+              const { length, done, dataset } = run;
               say(
                 `${done === 0 ? 'training' : `going on after step ${done} with`} ${config.gan} on ${dataset.name} ` +
                   `(${dataset.count} images of ${dataset.shape.join(' x ')}), ` +
@@ -222,8 +233,12 @@ async function trainWithProgress(
               );
               progress = createProgress(length.steps, 'steps');
             },
-            note: (note) => say(noteLine(note)),
+            note(note) {
+              view?.on.note(note);
+              say(noteLine(note));
+            },
             step(report, stepMs) {
+              view?.on.step(report, stepMs);
               // A running mean over about 50 steps.
               ms = ms === 0 ? stepMs : ms + (stepMs - ms) / 50;
               if (report.metrics === undefined) return;
@@ -236,12 +251,37 @@ async function trainWithProgress(
             },
           },
         });
+        const result = await endView(view, training);
         return { result, interruption: signal.reason };
       },
       () => say('ending as soon as it is safe (Ctrl-C again ends at once)'),
     );
   } finally {
     progress?.stop();
+  }
+}
+
+/** Opens the page that shows a run, and says where. */
+async function openView(
+  port: number | true,
+  { config, out }: Pick<RunOptions, 'config' | 'out'>,
+  say: (message: string) => void,
+): Promise<LiveView> {
+  const view = await openLiveView(`${config.gan} on ${config.dataset}`, out, port === true ? 0 : port);
+  say(`live view: ${view.url}`);
+  return view;
+}
+
+/** Waits for the training, and ends the page that shows it. */
+async function endView(view: LiveView | undefined, training: Promise<RunResult>): Promise<RunResult> {
+  try {
+    const result = await training;
+    const how = result.interrupted ? 'Interrupted' : 'Done';
+    await view?.end(`${how} after ${result.steps.toLocaleString('en')} steps. ${result.report} says more.`);
+    return result;
+  } catch (error) {
+    await view?.end(`Ended by an error. ${error instanceof Error ? error.message : String(error)}`, true);
+    throw error;
   }
 }
 
