@@ -1,6 +1,6 @@
 /** Figure 1 of the 2014 paper as a chart: for each moment the two densities and D, and below them where G takes latents. */
 
-import { CHART_STYLE, type TopLevelSpec } from './chart.js';
+import { CHART_STYLE, type TopLevelSpec } from '../train/report/chart-svg.js';
 
 /** One panel: a moment of the game. */
 export interface GamePanel {

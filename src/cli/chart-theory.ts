@@ -1,7 +1,7 @@
 /** The 2014 paper's section 4 as a chart: the learned D beside D*, and V(D, G) and the Jensen-Shannon divergence over training. */
 
 import { FINAL_VALUE } from '../evaluate/theory.js';
-import { CHART_STYLE, type TopLevelSpec } from './chart.js';
+import { CHART_STYLE, type TopLevelSpec } from '../train/report/chart-svg.js';
 
 /** The game at one moment, in the middle of each cell. */
 export interface TheoryMoment {

@@ -17,9 +17,9 @@ import {
   pointOptimizer,
   trainOnPoints,
 } from '../train/point-run.js';
+import { chartSvg } from '../train/report/chart-svg.js';
 import type { TrainingPoint } from '../train/trainer.js';
 import { integerOption } from './arguments.js';
-import { chartSvg } from './chart.js';
 import { type GamePanel, gameChart } from './chart-game.js';
 import { byEnding } from './draw-picture.js';
 import { modelTarget, toyOptions, writeGenerator } from './figure-toy.js';

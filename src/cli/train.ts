@@ -10,6 +10,7 @@ import type { AnyDataset } from '../train/data/dataset.js';
 import { fastestDevice, probeApart } from '../train/device-probe.js';
 import { DEVICES, type DeviceName } from '../train/devices.js';
 import { ENGINES, type EngineName } from '../train/engines.js';
+import { noteLine } from '../train/health/doctor.js';
 import { readRunCheckpoint, readStoredRun } from '../train/resume.js';
 import { type RunOptions, type RunResult, train } from '../train/run.js';
 import { UPDATE_SCHEDULES } from '../train/update-schedules.js';
@@ -24,6 +25,7 @@ import {
   runConfig,
 } from './config-flags.js';
 import { interruptible } from './interrupt.js';
+import { type LiveView, openLiveView } from './live/server.js';
 import { createProgress, type Progress } from './progress.js';
 
 /** What commander delivers; a flag that was not given is undefined. */
@@ -38,6 +40,9 @@ interface TrainFlags extends ConfigFlags {
   logInterval?: number;
   stepsPerCall?: number;
   keep?: number;
+  onNan?: 'stop' | 'rollback';
+  /** A port; or true, for any that is free. */
+  live?: number | true;
   nCpu?: number;
   skipBroken?: boolean;
   threads?: number;
@@ -80,6 +85,11 @@ function options(): Option[] {
     integerOption('--sample-interval <steps>', 'steps between two pictures (default: 400)', positive),
     integerOption('--checkpoint-interval <steps>', 'steps between two checkpoints (default: 1000)', positive),
     integerOption('--keep <n>', 'checkpoints to keep (default: 2)', positive),
+    choiceOption(
+      '--on-nan <what>',
+      'when losses or parameters are no numbers any more: stop (default), or rollback to the last checkpoint',
+      { stop: true, rollback: true },
+    ),
     choiceOption('--engine <name>', 'what runs the steps: session (default) or training-api (WASM)', ENGINES),
     choiceOption('--device <name>', 'where steps run: cpu (default), webgpu, cuda, or auto, the fastest', {
       ...DEVICES,
@@ -98,6 +108,10 @@ function options(): Option[] {
       'steps between two lines of metrics (default: 1; 10 on a GPU, which each line makes wait)',
       positive,
     ),
+    integerOption('--live [port]', 'show the run on a page on 127.0.0.1 while it goes on', {
+      min: 0,
+      max: 65_535,
+    }),
     integerOption('--threads <n>', 'threads inside an operator (default: one per physical core)', {
       min: 1,
       max: 256,
@@ -188,7 +202,8 @@ async function trainWithProgress(
     return await interruptible(
       async (signal) => {
         const device = await runDevice(flags, config, say);
-        const result = await train({
+        const view = flags.live === undefined ? undefined : await openView(flags.live, place, say);
+        const training = train({
           ...place,
           version,
           signal,
@@ -199,10 +214,12 @@ async function trainWithProgress(
             threads: flags.threads,
             dataWorkers: flags.nCpu,
             keep: flags.keep,
+            onNan: flags.onNan,
             logInterval: flags.logInterval,
             stepsPerCall: flags.stepsPerCall,
           }),
           on: {
+            ...view?.on,
             progress: say,
             count({ done, total, unit }) {
               progress ??= createProgress(total, unit);
@@ -211,7 +228,9 @@ async function trainWithProgress(
               progress.stop();
               progress = undefined;
             },
-            start({ length, done, dataset }) {
+            start(run) {
+              view?.on.start(run);
+              const { length, done, dataset } = run;
               say(
                 `${done === 0 ? 'training' : `going on after step ${done} with`} ${config.gan} on ${dataset.name} ` +
                   `(${inWords(dataset)}), ` +
@@ -219,7 +238,12 @@ async function trainWithProgress(
               );
               progress = createProgress(length.steps, 'steps');
             },
+            note(note) {
+              view?.on.note(note);
+              say(noteLine(note));
+            },
             step(report, stepMs) {
+              view?.on.step(report, stepMs);
               // A running mean over about 50 steps.
               ms = ms === 0 ? stepMs : ms + (stepMs - ms) / 50;
               if (report.metrics === undefined) return;
@@ -232,6 +256,7 @@ async function trainWithProgress(
             },
           },
         });
+        const result = await endView(view, training);
         return { result, interruption: signal.reason, isPoints: config.gan === 'points' };
       },
       () => say('ending as soon as it is safe (Ctrl-C again ends at once)'),
@@ -247,9 +272,33 @@ function inWords({ count, shape }: AnyDataset['description']): string {
   return shape[0] === 1 ? 'fresh points on a line' : 'fresh points in the plane';
 }
 
+/** Opens the page that shows a run, and says where. */
+async function openView(
+  port: number | true,
+  { config, out }: Pick<RunOptions, 'config' | 'out'>,
+  say: (message: string) => void,
+): Promise<LiveView> {
+  const view = await openLiveView(`${config.gan} on ${config.dataset}`, out, port === true ? 0 : port);
+  say(`live view: ${view.url}`);
+  return view;
+}
+
+/** Waits for the training, and ends the page that shows it. */
+async function endView(view: LiveView | undefined, training: Promise<RunResult>): Promise<RunResult> {
+  try {
+    const result = await training;
+    const how = result.interrupted ? 'Interrupted' : 'Done';
+    await view?.end(`${how} after ${result.steps.toLocaleString('en')} steps. ${result.report} says more.`);
+    return result;
+  } catch (error) {
+    await view?.end(`Ended by an error. ${error instanceof Error ? error.message : String(error)}`, true);
+    throw error;
+  }
+}
+
 /** What the user reads at the end. */
 function summary(
-  { steps, interrupted, samples, generator, best, checkpoint }: RunResult,
+  { steps, interrupted, samples, generator, best, checkpoint, report }: RunResult,
   out: string,
   isPoints: boolean,
 ): string {
@@ -260,7 +309,7 @@ function summary(
   return (
     `${interrupted ? 'interrupted' : 'done'} after ${steps} steps\n` +
     `sample grid:  ${samples}\ngenerator:    ${generator}\n${bestLine}` +
-    `checkpoint:   ${checkpoint}\n` +
+    `checkpoint:   ${checkpoint}\nreport:       ${report}\n` +
     // The command samples images.
     (isPoints ? '' : `more samples: gan-onnx sample ${generator} --count 100 --out more.png\n`) +
     `to go on:     gan-onnx train --resume ${out}${interrupted ? '' : ' --n-epochs <more>'}\n`

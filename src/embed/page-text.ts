@@ -1,5 +1,7 @@
 /** The page around `<gan-sampler>` as text: what `gan-onnx embed` writes, and what the playground gives its visitors. */
 
+import { escapeHtml } from '../system/html.js';
+
 export const PAGE_STYLE = `
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
 body { max-width: 32rem; margin: 0 auto; padding: 1rem; }
@@ -38,12 +40,6 @@ function policy(styleHash: string): string {
   ].join('; ');
 }
 
-/** Text inside HTML. */
-function escaped(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  return text.replace(/[&<>"]/g, (character) => entities[character]!);
-}
-
 /**
  * index.html of a page with one generator, generator.onnx beside it.
  *
@@ -55,17 +51,17 @@ export function pageText(
   attributes: readonly (readonly [name: string, value: string])[],
   styleHash: string,
 ): string {
-  const all = attributes.map(([name, value]) => (value === '' ? name : `${name}="${escaped(value)}"`));
+  const all = attributes.map(([name, value]) => (value === '' ? name : `${name}="${escapeHtml(value)}"`));
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <meta http-equiv="Content-Security-Policy" content="${policy(styleHash)}">
-<title>${escaped(title)}</title>
+<title>${escapeHtml(title)}</title>
 <style>${PAGE_STYLE}</style>
 <script type="module" src="gan-sampler.js"></script>
 <main>
-<h1>${escaped(title)}</h1>
+<h1>${escapeHtml(title)}</h1>
 <gan-sampler ${all.join(' ')}></gan-sampler>
 </main>
 </html>

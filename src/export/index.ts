@@ -29,7 +29,7 @@ export { Graph } from './graph.js';
 export { HOST_INPUTS, type NoiseSpec } from './host-inputs.js';
 export type { FeatureShape, Initialiser, Layer, LayerKind, ParameterSpec } from './layers.js';
 export { buildLoopGraph, type LoopGraph, stackedName } from './loop-graph.js';
-export { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss } from './losses.js';
+export { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss, OTHER_LOSS } from './losses.js';
 export { type ModelOptions, OPSET } from './model-proto.js';
 export {
   type CheckpointProperties,

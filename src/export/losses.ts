@@ -16,7 +16,7 @@ export const GENERATOR_LOSSES = {
 export type GeneratorLoss = keyof typeof GENERATOR_LOSSES;
 
 /** What G goes on with when a run changes its objective. */
-const OTHER_LOSS = { nonsaturating: 'minimax', minimax: 'nonsaturating' } as const satisfies Record<
+export const OTHER_LOSS = { nonsaturating: 'minimax', minimax: 'nonsaturating' } as const satisfies Record<
   GeneratorLoss,
   GeneratorLoss
 >;

@@ -154,6 +154,32 @@ async function realFolder(folder: string): Promise<string> {
   throw new UserError(`${folder} is not a folder: expected one to serve`);
 }
 
+/** Listens, and lets `answer` see the requests that name this server as their host. */
+async function serve(
+  { host = '127.0.0.1', port = 0, headers = {} }: ServeOptions,
+  answer: (request: IncomingMessage, response: ServerResponse) => Promise<void>,
+): Promise<ServedFolder> {
+  const all = Object.entries({ ...HEADERS, ...headers });
+  for (const [name, value] of all) validateHeaderValue(name, value);
+  let names: ReadonlySet<string> = new Set();
+  const server = createServer((request, response) => {
+    for (const [name, value] of all) response.setHeader(name, value);
+    const hosts = request.headersDistinct.host ?? [];
+    if (hosts.length !== 1 || !names.has(hosts[0]!.toLowerCase())) return refuse(response, 403);
+    answer(request, response).catch(() => refuse(response, 500));
+  });
+  const actual = await listen(server, host, port);
+  names = ownNames(host, actual);
+  return {
+    url: `http://${bracketed(host)}:${actual}/`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
 /**
  * Serves the regular files below a folder over HTTP, to GET and HEAD requests that name this server as their host. A
  * link is followed if it ends inside the folder; names that begin with a dot are hidden. A path that ends with a slash
@@ -171,23 +197,33 @@ export async function serveFolder(
   const home = await realFolder(folder);
   const others = Object.entries(mounts).map(async ([name, path]) => [name, await realFolder(path)] as const);
   const roots = { home, mounts: new Map(await Promise.all(others)) };
-  const all = Object.entries({ ...HEADERS, ...headers });
-  for (const [name, value] of all) validateHeaderValue(name, value);
-  let names: ReadonlySet<string> = new Set();
-  const server = createServer((request, response) => {
-    for (const [name, value] of all) response.setHeader(name, value);
-    const hosts = request.headersDistinct.host ?? [];
-    if (hosts.length !== 1 || !names.has(hosts[0]!.toLowerCase())) return refuse(response, 403);
-    answer(request, response, roots).catch(() => refuse(response, 500));
+  return serve({ host, port, headers }, (request, response) => answer(request, response, roots));
+}
+
+/** What is answered with, beside files. */
+export interface Made {
+  /** For example `image/svg+xml`. */
+  type: string;
+  body: string | Uint8Array;
+}
+
+/**
+ * Serves what functions make, by path (`/` among them), as `serveFolder` serves files. One that makes nothing is not
+ * there.
+ *
+ * @throws UserError when the port cannot be had
+ */
+export function serveMade(
+  pages: Readonly<Record<string, () => Promise<Made | undefined> | Made | undefined>>,
+  options: ServeOptions = {},
+): Promise<ServedFolder> {
+  return serve(options, async ({ method, url = '' }, response) => {
+    if (method !== 'GET' && method !== 'HEAD') return refuse(response, 405, { Allow: 'GET, HEAD' });
+    const [path] = url.split('?', 1);
+    const made = Object.hasOwn(pages, path!) ? await pages[path!]!() : undefined;
+    if (made === undefined) return refuse(response, 404);
+    const bytes = typeof made.body === 'string' ? Buffer.from(made.body) : made.body;
+    response.writeHead(200, { 'Content-Type': made.type, 'Content-Length': bytes.length });
+    response.end(method === 'HEAD' ? undefined : bytes);
   });
-  const actual = await listen(server, host, port);
-  names = ownNames(host, actual);
-  return {
-    url: `http://${bracketed(host)}:${actual}/`,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
 }

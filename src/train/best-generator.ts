@@ -37,18 +37,17 @@ function stretchContrast(data: Float32Array, pixels: number): void {
 }
 
 /**
- * The distance of a generator's first samples of a seed from the reference.
+ * The first samples of a seed, for a comparison with as many real images.
  *
- * @throws InvalidModelError when its images are not numbers
+ * @throws InvalidModelError when they are not numbers
  */
-export async function scoreGenerator(
+export async function samplesToCompare(
   model: Uint8Array,
-  reference: ImageStack,
-  { measure, seed, load }: { measure: GeneratorMeasure; seed: number; load: NodeLoadOptions },
-): Promise<number> {
+  { count, seed, load }: { count: number; seed: number; load: NodeLoadOptions },
+): Promise<ImageStack> {
   const generator = await Generator.load(model, load);
   try {
-    return measure(await generator.sample({ count: reference.count, seed }), reference);
+    return await generator.sample({ count, seed });
   } finally {
     await generator.release();
   }

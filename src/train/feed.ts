@@ -37,16 +37,26 @@ export function pointReader(points: PointDistribution, size: number, seed: numbe
   return (batch) => ({ samples: points.sample({ seed, start: batch * size, count: size }), size });
 }
 
+/** Training samples of one noise stream: more than any run draws. */
+const STREAM_SAMPLES = 2 ** 50;
+
 /**
  * Latents and masks of graph run number `run`: row i belongs to sample run * batchSize + i.
  *
  * @param size samples in this batch, at most batchSize
+ * @param noiseStream 0 (the default) to 7; each has samples of its own
  */
 export function drawNoise(
   specs: readonly NoiseSpec[],
-  { run, batchSize, size, seed }: { run: number; batchSize: number; size: number; seed: number },
+  {
+    run,
+    batchSize,
+    size,
+    seed,
+    noiseStream = 0,
+  }: { run: number; batchSize: number; size: number; seed: number; noiseStream?: number },
 ): Record<string, Float32Array | Uint8Array> {
-  const start = run * batchSize;
+  const start = noiseStream * STREAM_SAMPLES + run * batchSize;
   const noise: Record<string, Float32Array | Uint8Array> = {};
   for (const spec of specs) {
     if (spec.kind !== 'latents') continue;

@@ -56,16 +56,23 @@ async function loadCheckpoint(store: CheckpointStore, step: number): Promise<Run
 }
 
 /** The last one of `steps` whose checkpoint is good. */
-async function lastGood(store: CheckpointStore, steps: readonly number[]): Promise<number | undefined> {
+async function lastGood(
+  store: CheckpointStore,
+  steps: readonly number[],
+): Promise<RunCheckpoint | undefined> {
   for (const step of steps) {
     try {
-      await loadCheckpoint(store, step);
-      return step;
+      return await loadCheckpoint(store, step);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
     }
   }
   return undefined;
+}
+
+/** The last good checkpoint of a run that is being written; undefined where it has none. */
+export function lastGoodCheckpoint(store: CheckpointStore): Promise<RunCheckpoint | undefined> {
+  return lastGood(store, store.steps());
 }
 
 /**
@@ -91,7 +98,7 @@ export async function readRunCheckpoint(path: string, step?: number): Promise<Ru
     const advice =
       good === undefined
         ? 'no other checkpoint of this run is good'
-        : `that of step ${good} is good: --resume-step ${good} goes on from there`;
+        : `that of step ${good.step} is good: --resume-step ${good.step} goes on from there`;
     throw new UserError(`${error.message}; ${advice}`);
   }
 }

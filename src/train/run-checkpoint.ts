@@ -15,6 +15,7 @@ import {
 import type { CheckpointFiles } from './checkpoint-store.js';
 import { configGan, type RunConfig } from './config.js';
 import { configHash, parseConfig } from './config-file.js';
+import { MAX_ROLLBACKS } from './divergence.js';
 import { forgottenUpdates, type TrainingPoint } from './trainer.js';
 
 export const NETWORKS: readonly NetworkName[] = ['generator', 'discriminator'];
@@ -45,6 +46,8 @@ export interface RunRecord {
   /** Version of gan-onnx that wrote it. */
   version: string;
   best?: BestScore;
+  /** How often the run has returned to a checkpoint; from there on its noise is drawn from the stream of that number. */
+  rollbacks?: number;
 }
 
 /** A point of a run to go on from. */
@@ -63,7 +66,7 @@ export function holdsMoments({ record: { config }, state }: RunCheckpoint): bool
 
 function properties(checkpoint: RunCheckpoint): CheckpointProperties {
   const { step, record } = checkpoint;
-  const { config, best } = record;
+  const { config, best, rollbacks = 0 } = record;
   return {
     integers: new Map([
       ['step', step],
@@ -71,6 +74,7 @@ function properties(checkpoint: RunCheckpoint): CheckpointProperties {
       ['batch', record.batch],
       ['seed', config.seed],
       ...(best === undefined ? [] : ([['best_step', best.step]] as const)),
+      ...(rollbacks === 0 ? [] : ([['rollbacks', rollbacks]] as const)),
     ]),
     floats: new Map(),
     strings: new Map([
@@ -121,6 +125,13 @@ function bestScore(file: CheckpointFile): BestScore | undefined {
   return { score, step: integer(file, 'best_step') };
 }
 
+function rollbackCount(file: CheckpointFile): number {
+  if (!file.integers.has('rollbacks')) return 0;
+  const rollbacks = integer(file, 'rollbacks');
+  if (rollbacks <= MAX_ROLLBACKS) return rollbacks;
+  throw new InvalidCheckpointError(`its rollbacks are ${rollbacks}, expected at most ${MAX_ROLLBACKS}`);
+}
+
 /** The configuration in a checkpoint, checked like one that a user wrote. */
 function configOf(file: CheckpointFile): RunConfig {
   const config = parseConfig(text(file, 'config'));
@@ -165,6 +176,7 @@ export function decodeRunCheckpoint(files: CheckpointFiles): RunCheckpoint {
   }
   return within(CHECKPOINT_FILES.generator, () => {
     const best = bestScore(first);
+    const rollbacks = rollbackCount(first);
     return {
       step: integer(first, 'step'),
       state,
@@ -176,6 +188,7 @@ export function decodeRunCheckpoint(files: CheckpointFiles): RunCheckpoint {
         engine: text(first, 'engine'),
         version: text(first, 'gan_onnx_version'),
         ...(best === undefined ? {} : { best }),
+        ...(rollbacks === 0 ? {} : { rollbacks }),
       },
     };
   });

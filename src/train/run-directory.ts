@@ -1,6 +1,6 @@
 /**
  * A run's folder: config.json, metrics.jsonl, images/<batches_done>.png, checkpoints/<step>/, samples.png and the
- * generators, the last one and the best one.
+ * generators, the last one and the best one; and the lock of the process that writes it.
  */
 
 import {
@@ -18,21 +18,30 @@ import { dirname, join, resolve } from 'node:path';
 import { checkWritable, fileProblem, writeFileAtomically } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
 import { type CheckpointFiles, CheckpointStore } from './checkpoint-store.js';
+import type { Note } from './health/doctor.js';
+import { appendNote, cutNotes } from './health/notes-file.js';
+import { cutMetrics } from './metrics-file.js';
+import { LOCK_FILE, lockRun, type RunLock, requireUnlocked } from './run-lock.js';
 
 /** Names of the files of a run, relative to its folder. */
 export const RUN_FILES = {
   config: 'config.json',
   metrics: 'metrics.jsonl',
+  notes: 'notes.jsonl',
   generator: 'generator.onnx',
   best: 'generator-best.onnx',
   samples: 'samples.png',
+  report: 'report.html',
   images: 'images',
   checkpoints: 'checkpoints',
+  lock: LOCK_FILE,
 } as const;
 
 const FOLDERS: readonly string[] = [RUN_FILES.images, RUN_FILES.checkpoints];
 
 const PICTURE = /^\d+\.png$/;
+
+const isLock = (name: string): boolean => name.startsWith(LOCK_FILE) || name.startsWith(`.${LOCK_FILE}.`);
 
 /** Whether the folder holds what an earlier run of gan-onnx left: its config.json says so. */
 function holdsRun(path: string): boolean {
@@ -63,13 +72,20 @@ function checkKinds(flag: string, path: string): void {
  */
 export function checkRunDirectory(path: string, force: boolean): void {
   checkWritable('--out', path);
+  if (existsSync(path)) requireUnlocked(path, '--out');
+  checkContents(path, force);
+}
+
+/** Refuses a folder that holds something else than a run that may be replaced. */
+function checkContents(path: string, force: boolean): void {
   if (!existsSync(path)) return;
   let names: string[];
   try {
     if (!statSync(path).isDirectory()) {
       throw new UserError(`--out ${path} is a file, expected a folder: choose another path`);
     }
-    names = readdirSync(path);
+    // A lock by itself is what a process left that was killed at once.
+    names = readdirSync(path).filter((name) => !isLock(name));
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(`--out ${path} ${fileProblem(error)}: choose another folder`);
@@ -110,17 +126,15 @@ export function checkResumable(path: string): void {
   checkKinds('--resume', path);
 }
 
-/** The lines of metrics.jsonl for steps before `step`: those up to the first that is damaged or out of order. */
-function metricsBefore(text: string, step: number): string {
-  let end = 0;
-  let last = -1;
-  for (let next = text.indexOf('\n'); next !== -1; next = text.indexOf('\n', end)) {
-    const [, number] = /^\{"step":(\d+),.*\}$/.exec(text.slice(end, next)) ?? [];
-    if (number === undefined || Number(number) <= last || Number(number) >= step) break;
-    last = Number(number);
-    end = next + 1;
-  }
-  return text.slice(0, end);
+function unwritable(path: string, error: unknown): UserError {
+  return new UserError(
+    `--out ${path} cannot be written: the folder ${fileProblem(error)}: choose another path`,
+  );
+}
+
+function unresumable(path: string, error: unknown): unknown {
+  if (error instanceof UserError) return error;
+  return new UserError(`--resume ${path} cannot be written: the folder ${fileProblem(error)}`);
 }
 
 /** Writes the files of one run. */
@@ -129,7 +143,10 @@ export class RunDirectory {
   private lastFlush = performance.now();
   readonly checkpoints: CheckpointStore;
 
-  private constructor(readonly path: string) {
+  private constructor(
+    readonly path: string,
+    private readonly lock: RunLock,
+  ) {
     this.checkpoints = new CheckpointStore(this.file('checkpoints'));
   }
 
@@ -141,44 +158,69 @@ export class RunDirectory {
    */
   static create(path: string, force: boolean): RunDirectory {
     checkRunDirectory(path, force);
-    const directory = new RunDirectory(path);
     try {
+      makeFolder(resolve(path));
+    } catch (error) {
+      throw unwritable(path, error);
+    }
+    const lock = lockRun(path, '--out');
+    try {
+      // Another process may have begun and ended a run here since.
+      checkContents(path, force);
+      const directory = new RunDirectory(path, lock);
       makeFolder(resolve(directory.file('images')));
       for (const name of readdirSync(directory.file('images'))) {
         if (PICTURE.test(name)) rmSync(join(directory.file('images'), name));
       }
-      rmSync(directory.file('metrics'), { force: true });
+      for (const name of ['metrics', 'notes', 'report'] as const)
+        rmSync(directory.file(name), { force: true });
       directory.checkpoints.create();
       directory.checkpoints.clear();
+      return directory;
     } catch (error) {
-      throw new UserError(
-        `--out ${path} cannot be written: the folder ${fileProblem(error)}: choose another path`,
-      );
+      lock.release();
+      throw error instanceof UserError ? error : unwritable(path, error);
     }
+  }
+
+  /**
+   * Opens the folder of a run to go on from a step: metrics and notes are cut back to it and later checkpoints removed.
+   *
+   * @param lock of this folder; `close` releases it
+   * @throws UserError as checkResumable, or when something cannot be written
+   */
+  static async reopen(path: string, step: number, lock: RunLock): Promise<RunDirectory> {
+    checkResumable(path);
+    const directory = new RunDirectory(path, lock);
+    try {
+      makeFolder(resolve(directory.file('images')));
+      directory.checkpoints.removeLeftovers();
+    } catch (error) {
+      throw unresumable(path, error);
+    }
+    await directory.returnTo(step);
     return directory;
   }
 
   /**
-   * Opens the folder of a run to go on from a step: metrics are cut back to it and later checkpoints removed.
+   * Gives up what came after a step: metrics and notes are cut back to it and later checkpoints removed.
    *
-   * @throws UserError as checkResumable, or when something cannot be written
+   * @throws UserError when something cannot be written
    */
-  static reopen(path: string, step: number): RunDirectory {
-    checkResumable(path);
-    const directory = new RunDirectory(path);
+  async returnTo(step: number): Promise<void> {
+    this.pending = [];
     try {
-      makeFolder(resolve(directory.file('images')));
-      directory.checkpoints.removeLeftovers();
-      directory.checkpoints.removeAfter(step);
-      const file = directory.file('metrics');
-      const text = existsSync(file) ? readFileSync(file, 'utf8') : '';
-      const kept = metricsBefore(text, step);
-      if (kept.length !== text.length) writeFileAtomically(file, kept);
-      return directory;
+      this.checkpoints.removeAfter(step);
+      cutMetrics(this.file('metrics'), step);
+      await cutNotes(this.file('notes'), step);
     } catch (error) {
-      if (error instanceof UserError) throw error;
-      throw new UserError(`--resume ${path} cannot be written: the folder ${fileProblem(error)}`);
+      throw unresumable(this.path, error);
     }
+  }
+
+  /** Lets other processes write the folder. */
+  close(): void {
+    this.lock.release();
   }
 
   /** Full path of one of the run's files. */
@@ -186,7 +228,7 @@ export class RunDirectory {
     return join(this.path, RUN_FILES[name]);
   }
 
-  write(name: 'config' | 'generator' | 'best' | 'samples', data: string | Uint8Array): void {
+  write(name: 'config' | 'generator' | 'best' | 'samples' | 'report', data: string | Uint8Array): void {
     writeFileAtomically(this.file(name), data);
   }
 
@@ -195,6 +237,15 @@ export class RunDirectory {
     const path = join(this.file('images'), `${number}.png`);
     writeFileAtomically(path, png);
     return path;
+  }
+
+  /** Appends one line to notes.jsonl. */
+  appendNote(note: Note): void {
+    try {
+      appendNote(this.file('notes'), note);
+    } catch (error) {
+      throw new UserError(`${this.file('notes')} ${fileProblem(error)}: the run ends here`);
+    }
   }
 
   /** Appends one line to metrics.jsonl; lines leave the process at least once a second of training. */
@@ -223,6 +274,7 @@ export class RunDirectory {
    * @throws UserError when something cannot be written; earlier checkpoints are intact then
    */
   async saveCheckpoint(step: number, files: CheckpointFiles, keep: number): Promise<void> {
+    this.lock.requireHeld();
     this.flushMetrics();
     try {
       const metrics = await open(this.file('metrics'), 'a');

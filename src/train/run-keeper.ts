@@ -5,10 +5,10 @@
 
 import { buildGeneratorModel, type GanState } from '../export/index.js';
 import { encodePng, Generator, type ImageStack, InvalidModelError, imageGrid } from '../infer/index.js';
-import { UserError } from '../system/user-error.js';
-import { type GeneratorMeasure, referenceImages, scoreGenerator } from './best-generator.js';
+import { type GeneratorMeasure, referenceImages, samplesToCompare } from './best-generator.js';
 import { configGan, type RunConfig } from './config.js';
 import { type AnyDataset, holdsPoints } from './data/dataset.js';
+import { type Divergence, diverged } from './divergence.js';
 import { pointPicture, samplePoints } from './point-picture.js';
 import { type BestScore, encodeRunCheckpoint } from './run-checkpoint.js';
 import type { RunDirectory } from './run-directory.js';
@@ -31,7 +31,11 @@ export interface KeeperOptions {
   best?: BestScore;
   /** Step of the checkpoint that the run was resumed from. */
   savedStep?: number;
+  /** How often the run has returned to a checkpoint. */
+  rollbacks?: number;
   onScore?: (score: BestScore, isBest: boolean) => void;
+  /** Sees the samples that are compared, with as many real images, after so many steps. */
+  onSamples?: (step: number, samples: ImageStack, real: ImageStack) => void;
 }
 
 /** Images in samples.png, and in a row of it. */
@@ -46,16 +50,6 @@ function allFinite(data: Float32Array | Int32Array): boolean {
   let zero = 0;
   for (let i = 0; i < data.length; i++) zero += data[i]! * 0;
   return zero === 0;
-}
-
-/** The one line for training that went to infinity. */
-export function diverged(step: number, what: string, directory: RunDirectory): UserError {
-  const last = directory.checkpoints.steps()[0];
-  const back = last === undefined ? '' : `; its last good checkpoint is that of step ${last}`;
-  return new UserError(
-    `step ${step}: ${what}, so training has diverged and no generator was written ` +
-      `(metrics and images so far are in ${directory.path}${back}): try a smaller --lr`,
-  );
 }
 
 export class RunKeeper {
@@ -82,6 +76,18 @@ export class RunKeeper {
     this.requireSaved();
   }
 
+  /** Waits for the checkpoint in progress, and says whether it was written. */
+  async isSettled(): Promise<boolean> {
+    await this.saving;
+    return this.failure === undefined;
+  }
+
+  /** Writes the checkpoint of the point that training starts from. */
+  async saveStart(): Promise<void> {
+    await this.save(await this.finiteState());
+    await this.settle();
+  }
+
   /** Looks whether the generator is the best so far, and begins to write a checkpoint. */
   async atInterval(): Promise<void> {
     const state = await this.finiteState();
@@ -104,13 +110,19 @@ export class RunKeeper {
 
   /** The state as it stands. The losses of a step are from before its update: the last update shows only here. */
   private async finiteState(): Promise<GanState> {
-    const { trainer, directory } = this.options;
+    const { trainer } = this.options;
     const state = await trainer.readState();
     for (const [name, { data }] of state) {
-      if (allFinite(data)) continue;
-      throw diverged(trainer.done, `${name} is not finite`, directory);
+      if (!allFinite(data)) throw this.diverged(trainer.done, `${name} is not finite`);
     }
     return state;
+  }
+
+  /** The error of a step in which `what` was seen. */
+  diverged(step: number, what: string): Divergence {
+    const { directory, rollbacks = 0 } = this.options;
+    const { path, checkpoints } = directory;
+    return diverged(step, what, { path, lastGood: checkpoints.steps()[0], rollbacks });
   }
 
   private model(state: GanState): Uint8Array {
@@ -128,19 +140,19 @@ export class RunKeeper {
   }
 
   private async judge(state: GanState): Promise<void> {
-    const { measure, config, dataset, directory, trainer, onScore } = this.options;
+    const { measure, config, dataset, directory, trainer, onScore, onSamples } = this.options;
     const gan = configGan(config);
     // Measures are of images.
-    if (measure === undefined || 'points' in gan || holdsPoints(dataset)) return;
-    if (trainer.done === this.savedStep) return;
+    if ('points' in gan || holdsPoints(dataset) || trainer.done === this.savedStep) return;
     this.reference ??= referenceImages(dataset, config.seed, gan);
-    const { seed } = config;
     const model = this.model(state);
-    const score = await this.asDivergence(
-      scoreGenerator(model, this.reference, { measure, seed, load: this.load }),
+    const samples = await this.asDivergence(
+      samplesToCompare(model, { count: this.reference.count, seed: config.seed, load: this.load }),
     );
-    const found = { score, step: trainer.done };
-    const isBest = this.best === undefined || score < this.best.score;
+    onSamples?.(trainer.done, samples, this.reference);
+    if (measure === undefined) return;
+    const found = { score: measure(samples, this.reference), step: trainer.done };
+    const isBest = this.best === undefined || found.score < this.best.score;
     if (isBest) {
       directory.write('best', model);
       this.best = found;
@@ -150,7 +162,7 @@ export class RunKeeper {
 
   private async save(state: GanState): Promise<void> {
     await this.settle();
-    const { config, trainer, dataset, directory, engine, version, keep } = this.options;
+    const { config, trainer, dataset, directory, engine, version, keep, rollbacks = 0 } = this.options;
     const step = trainer.done;
     if (step === this.savedStep) return;
     this.savedStep = step;
@@ -167,6 +179,7 @@ export class RunKeeper {
         engine,
         version,
         ...(this.best === undefined ? {} : { best: this.best }),
+        ...(rollbacks === 0 ? {} : { rollbacks }),
       },
     });
     this.saving = directory.saveCheckpoint(step, files, keep).catch((error: unknown) => {
@@ -199,8 +212,8 @@ export class RunKeeper {
     try {
       return await work;
     } catch (error) {
-      const { trainer, directory } = this.options;
-      if (error instanceof InvalidModelError) throw diverged(trainer.done, error.message, directory);
+      if (error instanceof InvalidModelError)
+        throw this.diverged(this.options.trainer.done, `generator.onnx: ${error.message}`);
       throw error;
     }
   }

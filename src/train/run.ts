@@ -13,13 +13,17 @@ import { firstImages } from './data/first-images.js';
 import { datasetEntry, openDataset } from './data/index.js';
 import { isPointData, openPoints } from './data/points/dataset.js';
 import type { DeviceName } from './devices.js';
+import { Divergence, MAX_ROLLBACKS } from './divergence.js';
 import { type ChosenEngine, chooseEngine, type EngineName } from './engines.js';
+import { createDoctor, type Doctor, type Note } from './health/doctor.js';
 import { checkCheckpointSize, checkMemory } from './memory.js';
 import { pointPicture } from './point-picture.js';
-import { requireSameConfig, requireSameData } from './resume.js';
+import { writeReport } from './report/write-report.js';
+import { lastGoodCheckpoint, requireSameConfig, requireSameData } from './resume.js';
 import { type BestScore, holdsMoments, type RunCheckpoint } from './run-checkpoint.js';
 import { checkResumable, checkRunDirectory, RunDirectory } from './run-directory.js';
-import { diverged, RunKeeper } from './run-keeper.js';
+import { RunKeeper } from './run-keeper.js';
+import { lockRun, type RunLock } from './run-lock.js';
 import { createTrainer, type StepReport, type Trainer } from './trainer.js';
 import { trainingApiLimit } from './training-api-limits.js';
 
@@ -51,6 +55,11 @@ export interface RunOptions {
   keep?: number;
   /** Judges generators, so that the best one is kept beside the last. */
   measure?: GeneratorMeasure;
+  /**
+   * What becomes of a run whose losses or parameters are no numbers any more: it ends (`stop`, the default), or returns
+   * to its last good checkpoint, or to its beginning, and goes on with other latents and masks, at most 3 times.
+   */
+  onNan?: 'stop' | 'rollback';
   /** Version of gan-onnx, written into the files. */
   version: string;
   /** Ends the run after the step in progress; what it learned is still written. */
@@ -70,6 +79,8 @@ export interface RunEvents {
   image?(path: string): void;
   /** A generator was judged. */
   score?(score: BestScore, isBest: boolean): void;
+  /** Something was found that may go wrong, or the run returned to a checkpoint. */
+  note?(note: Note): void;
 }
 
 export interface RunResult {
@@ -83,6 +94,8 @@ export interface RunResult {
   samples: string;
   /** The best generator of the run, where one was judged. */
   best?: BestScore & { path: string };
+  /** Path of a page about the run. */
+  report: string;
   /** Folder of the last checkpoint. */
   checkpoint: string;
 }
@@ -107,67 +120,175 @@ export async function train(options: RunOptions): Promise<RunResult> {
   const device = options.device === undefined ? {} : { device: options.device };
   const perCall = options.stepsPerCall === undefined ? {} : { stepsPerCall: options.stepsPerCall };
   const chosen = chooseEngine(engine, config.optimizer, { ...threads, ...device, ...perCall });
-  const dataset = await openData(options);
+  // Held while the data is opened: nobody else may write the checkpoint's run meanwhile.
+  const lock = options.resume === undefined ? undefined : lockRun(options.out, '--resume');
   try {
-    const inMemory = holdsPoints(dataset) || dataset.onDisk ? 0 : dataset.description.count;
-    checkMemory(config, dataset.description.count, inMemory);
-    return await trainOn(dataset, chosen, options);
+    const dataset = await openData(options);
+    try {
+      const inMemory = holdsPoints(dataset) || dataset.onDisk ? 0 : dataset.description.count;
+      checkMemory(config, dataset.description.count, inMemory);
+      return await trainOn(dataset, chosen, options, lock);
+    } finally {
+      if (!holdsPoints(dataset)) dataset.close?.();
+    }
   } finally {
-    if (!holdsPoints(dataset)) dataset.close?.();
+    lock?.release();
   }
 }
 
 /** Trains on a dataset that is open. */
-async function trainOn(dataset: AnyDataset, chosen: ChosenEngine, options: RunOptions): Promise<RunResult> {
-  const { config, out, signal, version, resume, engine = 'session', on = {} } = options;
-  const { logInterval = chosen.logInterval } = options;
+async function trainOn(
+  dataset: AnyDataset,
+  chosen: ChosenEngine,
+  options: RunOptions,
+  lock: RunLock | undefined,
+): Promise<RunResult> {
+  const { config, out, signal, version, resume, on = {} } = options;
   if (resume !== undefined) requireSameData(out, resume, dataset.description);
-  const trainer = await createTrainer({
-    config,
-    dataset,
-    version,
-    engine: chosen.create,
-    target: chosen.target,
-    ...(resume === undefined ? {} : { start: resume }),
-  });
+  const openTrainer = (start: RunCheckpoint | undefined, noiseStream: number): Promise<Trainer> =>
+    createTrainer({
+      config,
+      dataset,
+      version,
+      engine: chosen.create,
+      target: chosen.target,
+      noiseStream,
+      ...(start === undefined ? {} : { start }),
+    });
+  let rollbacks = resume?.record.rollbacks ?? 0;
+  let trainer = await openTrainer(resume, rollbacks);
+  let directory: RunDirectory | undefined;
   try {
     signal?.throwIfAborted();
     if (resume !== undefined && !holdsMoments(resume)) on.progress?.(forgottenMoments(resume));
-    const directory = openDirectory(options);
+    directory = await openDirectory(options, lock);
     directory.write('config', configJson(options, dataset.description));
     on.start?.({ length: trainer.length, done: trainer.done, dataset: dataset.description, out });
-    const keeper = new RunKeeper({
-      config,
-      trainer,
-      dataset,
-      directory,
-      engine,
-      version,
-      ...(options.threads === undefined ? {} : { threads: options.threads }),
-      keep: options.keep ?? DEFAULT_KEEP,
-      ...(options.measure === undefined ? {} : { measure: options.measure }),
-      ...(resume?.record.best === undefined ? {} : { best: resume.record.best }),
-      ...(resume === undefined ? {} : { savedStep: resume.step }),
-      ...(on.score === undefined ? {} : { onScore: on.score }),
-    });
-    await loop(trainer, dataset, directory, keeper, {
-      ...options,
-      logInterval,
-      calls: callLength(chosen.calls),
-    });
-    const interrupted = trainer.done < trainer.length.steps;
-    await keeper.finish(interrupted);
-    return {
-      steps: trainer.done,
-      interrupted,
-      generator: directory.file('generator'),
-      samples: directory.file('samples'),
-      checkpoint: directory.checkpoints.folder(trainer.done),
-      ...(keeper.best === undefined ? {} : { best: { ...keeper.best, path: directory.file('best') } }),
+    let health = openHealth(directory, options);
+    let keeper = openKeeper({ trainer, dataset, directory, health, rollbacks }, options, resume);
+    const report = (failure?: Error): Promise<void> =>
+      writeReport(directory!, {
+        config,
+        length: trainer.length,
+        steps: trainer.done,
+        engine: `${options.engine ?? 'session'} on ${options.device ?? 'cpu'}`,
+        version,
+        ...(keeper.best === undefined ? {} : { best: keeper.best }),
+        ...(failure === undefined ? {} : { failure }),
+      });
+    const failed = async (failure: unknown): Promise<unknown> => {
+      // What ended the run matters more than a report that cannot be written.
+      if (failure instanceof Error) await report(failure).catch(() => {});
+      return failure;
     };
+    for (;;) {
+      try {
+        const result = await trainToEnd({ trainer, dataset, directory, keeper, health }, chosen, options);
+        await report();
+        return result;
+      } catch (error) {
+        const isSaved = await keeper.isSettled();
+        if (!(error instanceof Divergence)) throw await failed(error);
+        const isLast = options.onNan !== 'rollback' || rollbacks === MAX_ROLLBACKS;
+        // Told again, because the checkpoint in progress has become the last good one.
+        if (isLast || !isSaved) {
+          const { step, what: seen } = error;
+          directory.appendNote({
+            signal: 'not-a-number',
+            step,
+            seen,
+            advice: 'the run ended: try a smaller --lr',
+          });
+          throw await failed(keeper.diverged(step, seen));
+        }
+        const back = await lastGoodCheckpoint(directory.checkpoints);
+        rollbacks += 1;
+        await directory.returnTo(back?.step ?? 0);
+        await trainer.close();
+        trainer = await openTrainer(back, rollbacks);
+        health = openHealth(directory, options);
+        keeper = openKeeper({ trainer, dataset, directory, health, rollbacks }, options, back);
+        // The checkpoint with the new stream takes the old one's place: whoever resumes from it goes on as this run does.
+        await keeper.saveStart();
+        const again = `rollback ${rollbacks} of at most ${MAX_ROLLBACKS}`;
+        const advice = `the run goes on from step ${trainer.done} with other latents (${again})`;
+        health.tell([{ signal: 'not-a-number', step: error.step, seen: error.what, advice }]);
+      }
+    }
   } finally {
+    directory?.close();
     await trainer.close();
   }
+}
+
+/** What a run is made of, from its start or its last rollback on. */
+interface RunParts {
+  trainer: Trainer;
+  dataset: AnyDataset;
+  directory: RunDirectory;
+  keeper: RunKeeper;
+  health: Health;
+}
+
+/** The doctor, and where its notes go. */
+interface Health {
+  doctor: Doctor;
+  tell(notes: readonly Note[]): void;
+}
+
+function openHealth(directory: RunDirectory, { config, on = {} }: RunOptions): Health {
+  return {
+    doctor: createDoctor({ config }),
+    tell(notes) {
+      for (const note of notes) {
+        directory.appendNote(note);
+        on.note?.(note);
+      }
+    },
+  };
+}
+
+function openKeeper(
+  { health, ...parts }: Omit<RunParts, 'keeper'> & { rollbacks: number },
+  { config, engine = 'session', version, threads, keep = DEFAULT_KEEP, measure, resume, on = {} }: RunOptions,
+  start: RunCheckpoint | undefined,
+): RunKeeper {
+  return new RunKeeper({
+    ...parts,
+    config,
+    engine,
+    version,
+    ...(threads === undefined ? {} : { threads }),
+    keep,
+    ...(measure === undefined ? {} : { measure }),
+    ...(start?.record.best === undefined ? {} : { best: start.record.best }),
+    ...(start !== undefined && start === resume ? { savedStep: start.step } : {}),
+    ...(on.score === undefined ? {} : { onScore: on.score }),
+    onSamples: (step, samples, real) => health.tell(health.doctor.compare(step, samples, real)),
+  });
+}
+
+/** Trains until the end or the signal, and writes what a run leaves. */
+async function trainToEnd(
+  parts: RunParts,
+  { logInterval: suits, calls }: ChosenEngine,
+  options: RunOptions,
+): Promise<RunResult> {
+  const { trainer, directory, keeper } = parts;
+  const { logInterval = suits } = options;
+  // Losses that nobody waits for are all looked at, so that the first one that is no number is seen at its step.
+  await loop(parts, { ...options, logInterval, calls: callLength(calls), readInterval: suits });
+  const interrupted = trainer.done < trainer.length.steps;
+  await keeper.finish(interrupted);
+  return {
+    steps: trainer.done,
+    interrupted,
+    generator: directory.file('generator'),
+    samples: directory.file('samples'),
+    checkpoint: directory.checkpoints.folder(trainer.done),
+    report: directory.file('report'),
+    ...(keeper.best === undefined ? {} : { best: { ...keeper.best, path: directory.file('best') } }),
+  };
 }
 
 /** Refuses what the engine cannot compute. */
@@ -225,8 +346,13 @@ async function openImages(options: RunOptions): Promise<Dataset> {
   }
 }
 
-function openDirectory({ out, force = false, resume }: RunOptions): RunDirectory {
-  return resume === undefined ? RunDirectory.create(out, force) : RunDirectory.reopen(out, resume.step);
+async function openDirectory(
+  { out, force = false, resume }: RunOptions,
+  lock: RunLock | undefined,
+): Promise<RunDirectory> {
+  return resume === undefined
+    ? RunDirectory.create(out, force)
+    : RunDirectory.reopen(out, resume.step, lock!);
 }
 
 function forgottenMoments({ step, record }: RunCheckpoint): string {
@@ -236,13 +362,18 @@ function forgottenMoments({ step, record }: RunCheckpoint): string {
   );
 }
 
+interface LoopOptions extends RunOptions {
+  /** Steps between two lines of metrics.jsonl. */
+  logInterval: number;
+  /** Steps between two readings of the losses that are not for metrics.jsonl. */
+  readInterval: number;
+  calls: CallLength;
+}
+
 /** Steps until the run's length or the signal; at least one, unless all are done. */
 async function loop(
-  trainer: Trainer,
-  dataset: AnyDataset,
-  directory: RunDirectory,
-  keeper: RunKeeper,
-  options: RunOptions & { logInterval: number; calls: CallLength },
+  { trainer, dataset, directory, keeper, health }: RunParts,
+  options: LoopOptions,
 ): Promise<void> {
   const { config, signal, logInterval, calls, on = {} } = options;
   // A GPU works on while the host draws: only the mean since the last reading tells what a step takes.
@@ -259,8 +390,11 @@ async function loop(
         const isLast = step === trainer.length.steps - 1;
         if (metrics !== undefined && (isLast || step % logInterval === 0)) {
           directory.appendMetrics(metricsLine(report, metrics, pending.ms / pending.steps));
-          requireFinite(step, metrics, directory);
           pending = { steps: 0, ms: 0 };
+        }
+        if (metrics !== undefined) {
+          requireFinite(step, metrics, keeper);
+          health.tell(health.doctor.observe(step, metrics));
         }
         if (generated !== undefined) {
           const path = await writePicture(generated, dataset, step, directory, config);
@@ -283,14 +417,15 @@ async function loop(
  */
 async function nextSteps(
   trainer: Trainer,
-  { config, logInterval, calls }: RunOptions & { logInterval: number; calls: CallLength },
+  { config, logInterval, readInterval, calls }: LoopOptions,
 ): Promise<StepReport[]> {
   const { done, length } = trainer;
   const left = (interval: number): number => interval - (done % interval);
   const generated = done % config.sampleInterval === 0;
   if (generated || calls.steps === 1) {
     const isLast = done === length.steps - 1;
-    return [await trainer.step({ generated, metrics: isLast || done % logInterval === 0 })];
+    const isRead = isLast || done % logInterval === 0 || done % readInterval === 0;
+    return [await trainer.step({ generated, metrics: isRead })];
   }
   const bounds = [
     calls.steps,
@@ -308,9 +443,9 @@ function metricsLine({ step, epoch }: StepReport, metrics: Metrics, ms: number):
   return { step, epoch, d_loss, g_loss, 'D(x)': d_real, 'D(G(z))': d_fake, ms: Math.round(ms * 1000) / 1000 };
 }
 
-function requireFinite(step: number, metrics: Metrics, directory: RunDirectory): void {
+function requireFinite(step: number, metrics: Metrics, keeper: RunKeeper): void {
   const bad = (Object.entries(metrics) as [Metric, number][]).find(([, value]) => !Number.isFinite(value));
-  if (bad !== undefined) throw diverged(step, `${bad[0]} is ${bad[1]}`, directory);
+  if (bad !== undefined) throw keeper.diverged(step, `${bad[0]} is ${bad[1]}`);
 }
 
 /** Toy data is drawn as points over its density, images as gan.py draws them. */

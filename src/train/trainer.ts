@@ -62,6 +62,8 @@ export interface TrainerOptions {
   version?: string;
   /** Where to start from; freshly initialised networks by default. */
   start?: TrainingPoint;
+  /** Which latents and masks are drawn; 0 by default. */
+  noiseStream?: number;
   /** What the engine wants step graphs authored for; the CPU by default. */
   target?: GraphTarget;
 }
@@ -106,6 +108,7 @@ export async function createTrainer({
   engine,
   version,
   start,
+  noiseStream = 0,
   target,
 }: TrainerOptions): Promise<Trainer> {
   validateConfig(config);
@@ -140,7 +143,7 @@ export async function createTrainer({
       const { noise: specs, takesBatch } = byName.get(name)!;
       const real = takesBatch ? nextBatch(batch++) : undefined;
       const size = real?.size ?? Math.min(batchSize, count);
-      const noise = drawNoise(specs, { run: at * order.length + i, batchSize, size, seed });
+      const noise = drawNoise(specs, { run: at * order.length + i, batchSize, size, seed, noiseStream });
       return { batchSize: size, noise, ...(real ? { real: real.samples } : {}) };
     });
   };

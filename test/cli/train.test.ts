@@ -31,6 +31,7 @@ describe('gan-onnx train', () => {
       'generator.onnx',
       'images',
       'metrics.jsonl',
+      'report.html',
       'samples.png',
     ]);
     expect(JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'))).toMatchObject({
