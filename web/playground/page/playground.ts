@@ -1,0 +1,323 @@
+/** The state of the page and what a visitor can do to it: the one place that talks to the training worker. */
+
+import type {
+  Drawing,
+  ExplorerInfo,
+  Look,
+  NamedFile,
+  PlaygroundEvent,
+  Requests,
+  RunInfo,
+  Settings,
+} from '../protocol.js';
+import { DATA_KINDS, kindOf, OPENING } from './choices.js';
+import { type Connection, connect } from './connection.js';
+import { addToCourse, type Course, emptyCourse } from './course.js';
+import { keepLook } from './looks.js';
+import { type Message, withMessage } from './messages.js';
+
+export type Phase =
+  /** A run is being opened, or something else is awaited that stops all buttons. */
+  | 'busy'
+  | 'paused'
+  | 'playing'
+  /** The worker is gone, or there is no run. */
+  | 'dead';
+
+export interface PlaygroundState {
+  phase: Phase;
+  /** A run of an earlier visit is open, and nothing was done with it yet. */
+  offered: boolean;
+  info: RunInfo | undefined;
+  step: number;
+  stepsPerSecond: number;
+  /** Changed in place. */
+  course: Course;
+  looks: readonly Look[];
+  explorer: ExplorerInfo | undefined;
+  progress: { message: string; done?: number; total?: number } | undefined;
+  /** Step of the last save. */
+  saved: number | undefined;
+  messages: readonly Message[];
+}
+
+export interface Playground {
+  readonly state: PlaygroundState;
+  /** @returns a function that ends the listening */
+  subscribe(listener: () => void): () => void;
+  /** Opens the run of an earlier visit, or begins the first. */
+  open(): Promise<void>;
+  /** @returns whether it could be begun; if not, the run before is open again, where it is still there */
+  start(settings: Settings): Promise<boolean>;
+  play(): Promise<void>;
+  pause(): Promise<void>;
+  step(): Promise<void>;
+  reset(): Promise<void>;
+  /** After the worker's end: another one, with the run as it was saved. */
+  restart(): Promise<void>;
+  /** @returns whether it could be opened; if not, the run before is open again */
+  bring(files: readonly NamedFile[]): Promise<boolean>;
+  view(file: NamedFile | null): Promise<void>;
+  explore(latents: Float32Array): Promise<Drawing | undefined>;
+  take(what: Parameters<Requests['take']>[0]): Promise<NamedFile | undefined>;
+  tell(kind: Message['kind'], text: string): void;
+  dismiss(id: number): void;
+}
+
+/** Milliseconds between two drawings of the page while it trains. */
+const DRAW_EVERY = 250;
+/** How often to look at G and D, in milliseconds, and how many samples to draw. */
+const WATCH = { points: { interval: 300, count: 256 }, images: { interval: 1000, count: 64 } } as const;
+
+const inWords = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/**
+ * @param openWorker a fresh training worker
+ * @param movesAtOnce whether a run plays as soon as it is open; not where the visitor wants less motion
+ */
+export function createPlayground(openWorker: () => Worker, movesAtOnce: () => boolean): Playground {
+  const listeners = new Set<() => void>();
+  let connection: Connection | undefined;
+  let scheduled: ReturnType<typeof setTimeout> | undefined;
+  let state: PlaygroundState = {
+    phase: 'busy',
+    offered: false,
+    info: undefined,
+    step: 0,
+    stepsPerSecond: 0,
+    course: emptyCourse(),
+    looks: [],
+    explorer: undefined,
+    progress: { message: 'Opening' },
+    saved: undefined,
+    messages: [],
+  };
+
+  function publish(): void {
+    clearTimeout(scheduled);
+    scheduled = undefined;
+    for (const listener of listeners) listener();
+  }
+
+  /** What happens while training is drawn a few times a second, the rest at once. */
+  function change(changes: Partial<PlaygroundState>, soon = false): void {
+    state = { ...state, ...changes };
+    if (!soon) publish();
+    else scheduled ??= setTimeout(publish, DRAW_EVERY);
+  }
+
+  function tell(kind: Message['kind'], text: string): void {
+    change({ messages: withMessage(state.messages, kind, text) });
+  }
+
+  /** Out of a phase, if the page is still in it. */
+  function leave(phase: Phase): void {
+    if (state.phase === phase) change({ phase: 'paused', progress: undefined });
+  }
+
+  const EVENTS: { [Kind in PlaygroundEvent['kind']]: (event: PlaygroundEvent & { kind: Kind }) => void } = {
+    steps({ rows, stepsPerSecond }) {
+      addToCourse(state.course, rows);
+      change({ step: rows.at(-1)?.step ?? state.step, stepsPerSecond }, true);
+    },
+    look: ({ look }) => change({ looks: keepLook(state.looks, look) }, true),
+    progress: ({ kind: _, ...progress }) => change({ progress }, true),
+    saved: ({ step }) => change({ saved: step }, true),
+    notice: ({ message }) => tell('note', message),
+    stopped({ message }) {
+      leave('playing');
+      tell('problem', message);
+    },
+  };
+
+  function line(): Connection {
+    connection ??= connect(openWorker(), {
+      onEvent: (event) => (EVENTS[event.kind] as (event: PlaygroundEvent) => void)(event),
+      onDeath(reason) {
+        connection = undefined;
+        change({ phase: 'dead', progress: undefined });
+        tell('problem', `${reason}.`);
+      },
+    });
+    return connection;
+  }
+
+  /** Does something during which no button works; what fails is told, and false comes back. */
+  async function busily(message: string, work: () => Promise<void>): Promise<boolean> {
+    change({ phase: 'busy', progress: { message } });
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      tell('problem', inWords(error));
+      return false;
+    } finally {
+      const after = state.info === undefined || connection === undefined ? 'dead' : 'paused';
+      change({ progress: undefined, ...(state.phase === 'busy' ? { phase: after } : {}) });
+    }
+  }
+
+  /** A run is open: its first look, and the explorer. */
+  async function show(info: RunInfo, fresh: boolean): Promise<void> {
+    const { makes } = DATA_KINDS[kindOf(info.settings.data)];
+    change({
+      info,
+      step: info.step,
+      stepsPerSecond: 0,
+      explorer: undefined,
+      ...(fresh ? { course: emptyCourse(), looks: [], saved: undefined } : {}),
+    });
+    for (const notice of info.notices) tell('note', notice);
+    if (info.skipped.length > 0) tell('note', skippedLine(info.skipped));
+    await line().ask('watch', { ...WATCH[makes], seed: info.settings.seed });
+    change({ looks: keepLook(state.looks, await line().ask('look')) });
+    change({ explorer: await line().ask('view', null) });
+  }
+
+  async function restore(): Promise<boolean> {
+    const info = await line().ask('restore');
+    if (info === undefined) return false;
+    await show(info, true);
+    return true;
+  }
+
+  async function play(): Promise<void> {
+    if (state.phase !== 'paused') return;
+    change({ phase: 'playing', offered: false });
+    try {
+      await line().ask('play');
+    } catch (error) {
+      leave('playing');
+      tell('problem', inWords(error));
+    }
+  }
+
+  async function pause(): Promise<void> {
+    if (state.phase !== 'playing') return;
+    change({ phase: 'busy' });
+    await busily('Pausing', async () => {
+      const info = await line().ask('pause');
+      change({ info, step: info.step, looks: keepLook(state.looks, await line().ask('look')) });
+    });
+  }
+
+  async function start(settings: Settings): Promise<boolean> {
+    if (state.phase === 'playing') await pause();
+    change({ messages: [] });
+    const begun = await busily('Beginning', async () => {
+      change({ offered: false });
+      await show(await line().ask('start', settings), true);
+    });
+    if (!begun) await goBack();
+    if (begun && movesAtOnce()) await play();
+    return begun;
+  }
+
+  /** What could not be opened leaves the run before it, as it was saved. */
+  async function goBack(): Promise<void> {
+    if (connection === undefined) return;
+    await busily('Going back to the run before', async () => void (await restore()));
+  }
+
+  const playground: Playground = {
+    get state() {
+      return state;
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    async open() {
+      let found = false;
+      const opened = await busily('Opening', async () => {
+        found = await restore();
+      });
+      if (found) return change({ offered: true });
+      if (opened || connection !== undefined) return void (await start(OPENING));
+    },
+    start,
+    play,
+    pause,
+    async step() {
+      await busily('One step', async () => {
+        const info = await line().ask('step', 1);
+        change({
+          info,
+          step: info.step,
+          offered: false,
+          looks: keepLook(state.looks, await line().ask('look')),
+        });
+      });
+    },
+    async reset() {
+      const played = state.phase === 'playing';
+      if (played) await pause();
+      change({ messages: [] });
+      const settings = state.info?.settings ?? OPENING;
+      const begun = await busily('Beginning', async () => {
+        change({ offered: false });
+        await show(await line().ask('start', settings), true);
+      });
+      if (begun && played) await play();
+    },
+    async restart() {
+      connection?.close();
+      connection = undefined;
+      const settings = state.info?.settings ?? OPENING;
+      let found = false;
+      const opened = await busily('Opening the last save', async () => {
+        found = await restore();
+      });
+      if (found)
+        return tell(
+          'note',
+          `The run is back at step ${state.step.toLocaleString('en')}, where it was saved.`,
+        );
+      if (opened) return void (await start(settings));
+    },
+    async bring(files) {
+      if (state.phase === 'playing') await pause();
+      change({ messages: [] });
+      const brought = await busily('Opening what you brought', async () => {
+        const info = await line().ask('bring', files);
+        await show(info, true);
+        tell('note', `Opened at step ${info.step.toLocaleString('en')}, paused: press Play to go on.`);
+      });
+      if (!brought) await goBack();
+      return brought;
+    },
+    async view(file) {
+      try {
+        change({ explorer: await line().ask('view', file) });
+      } catch (error) {
+        tell('problem', inWords(error));
+      }
+    },
+    async explore(latents) {
+      try {
+        return await line().ask('explore', latents);
+      } catch {
+        // The next look tries again; what is wrong with the worker is told elsewhere.
+        return undefined;
+      }
+    },
+    async take(what) {
+      try {
+        return await line().ask('take', what);
+      } catch (error) {
+        tell('problem', inWords(error));
+        return undefined;
+      }
+    },
+    tell,
+    dismiss: (id) => change({ messages: state.messages.filter((message) => message.id !== id) }),
+  };
+  return playground;
+}
+
+/** Files that were left out, in one line. */
+function skippedLine(skipped: RunInfo['skipped']): string {
+  const some = skipped.slice(0, 3).map(({ name, reason }) => `${name} (${reason})`);
+  const more = skipped.length > 3 ? `, and ${(skipped.length - 3).toLocaleString('en')} more` : '';
+  return `Left out: ${some.join(', ')}${more}.`;
+}
