@@ -1,6 +1,15 @@
 /** A network as a function of points: what measures and figures of toy data read G and D by. */
 
-import { forward, type GanState, Graph, type NetworkSpec, networkParameters } from '../export/index.js';
+import { toSamples } from '../export/host-inputs.js';
+import {
+  type AnyGanSpec,
+  forward,
+  type GanState,
+  Graph,
+  type NetworkSpec,
+  networkParameters,
+  type Value,
+} from '../export/index.js';
 import type { OrtModule } from '../train/ort.js';
 
 /** Rows in one run of the network. */
@@ -18,13 +27,26 @@ export interface NetworkRunner {
   release(): Promise<void>;
 }
 
-/** Loads a network once; parameters are given with each run. */
-export async function openNetwork(ort: OrtModule, network: NetworkSpec): Promise<NetworkRunner> {
+/** G of a pair as a function of latents: images float32 [n, C, H, W] in [-1, 1], or points [n, D]. */
+export function openGenerator(ort: OrtModule, gan: AnyGanSpec): Promise<NetworkRunner> {
+  return openNetwork(ort, gan.generator, (output) => toSamples(gan, output));
+}
+
+/**
+ * Loads a network once; parameters are given with each run.
+ *
+ * @param after makes something else of its output; nothing by default
+ */
+export async function openNetwork(
+  ort: OrtModule,
+  network: NetworkSpec,
+  after: (output: Value) => Value = (output) => output,
+): Promise<NetworkRunner> {
   const graph = new Graph(network.name);
   const x = graph.input('x', 'float32', ['N', network.inputs]);
   const parameters = networkParameters(network);
   const values = new Map(parameters.map(({ name, shape }) => [name, graph.input(name, 'float32', shape)]));
-  graph.output('y', forward(graph, network, x, { mode: 'inference', parameters: values }).output);
+  graph.output('y', after(forward(graph, network, x, { mode: 'inference', parameters: values }).output));
   const session = await ort.InferenceSession.create(graph.toBytes(), {
     executionProviders: ['cpu'],
     intraOpNumThreads: 1,

@@ -4,11 +4,12 @@
  */
 
 import { type GanState, initialState, type OptimizerSpec, type PointGanSpec } from '../export/index.js';
-import { quantile, randomRows } from '../random/index.js';
+import { randomRows } from '../random/index.js';
 import type { PointDistribution } from '../train/data/points/distributions.js';
 import type { OrtModule } from '../train/ort.js';
 import { createPointTrainer } from '../train/point-trainer.js';
 import { type Cells, cellCentres, massesOfDensity, massesOfPoints } from './cells.js';
+import { latentLattice } from './latent-lattice.js';
 import { type NetworkRunner, openNetwork } from './network-runner.js';
 import { gameValue, jensenShannon, optimalDiscriminator } from './theory.js';
 
@@ -53,7 +54,7 @@ export class PointGame {
   ) {
     this.data = massesOfDensity(cells, distribution.density);
     this.centres = cellCentres(cells);
-    this.latents = latentLattice(gan, this.samples);
+    this.latents = latentLattice(gan.latent, this.samples);
     const peak = Math.max(...this.data);
     this.massive = [...this.data.keys()].filter((cell) => this.data[cell]! >= HAS_MASS * peak);
   }
@@ -157,14 +158,4 @@ export interface FreshOptions {
   optimizer: OptimizerSpec;
   /** Ends it early, with the signal's reason. */
   signal?: AbortSignal;
-}
-
-/**
- * Latents in the middles of cells that are equally probable, so that p_g has no noise of sampling; about `count` rows of
- * `latent.size`.
- */
-function latentLattice({ latent: { size, distribution } }: PointGanSpec, count: number): Float32Array {
-  const perAxis = Math.round(count ** (1 / size));
-  const probabilities = cellCentres({ dimension: size, range: [0, 1], perAxis });
-  return probabilities.map((p) => quantile(distribution, p));
 }

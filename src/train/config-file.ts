@@ -1,7 +1,7 @@
 /** A run's configuration as text: read back with care, compared, and named by a hash. */
 
-import { createHash } from 'node:crypto';
 import { DEFAULT_CONFIG, type RunConfig, validateConfig } from './config.js';
+import { sha256Hex } from './sha256.js';
 
 /** Settings that a resumed run may change: they say how long it goes on and what it keeps, not what it computes. */
 const MAY_CHANGE: readonly (keyof RunConfig)[] = [
@@ -16,6 +16,8 @@ const SETTINGS = [
   'maxSteps',
   'trainImages',
   'lossSwitchStep',
+  'units',
+  'drawn',
 ] as (keyof RunConfig)[];
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -96,9 +98,11 @@ function decisive(config: RunConfig): [string, unknown][] {
 
 /** SHA-256 (hex) over all settings that decide what a run computes. */
 export function configHash(config: RunConfig): string {
-  return createHash('sha256')
-    .update(JSON.stringify(decisive(config)))
-    .digest('hex');
+  return sha256Hex(JSON.stringify(decisive(config)));
+}
+
+function inWords(value: unknown): string {
+  return Array.isArray(value) ? `a list of ${value.length}` : String(value ?? 'not set');
 }
 
 /** What differs between two configurations, one phrase a setting; settings that may change are left out. */
@@ -106,6 +110,6 @@ export function configDifferences(before: RunConfig, now: RunConfig): string[] {
   const [old, fresh] = [new Map(decisive(before)), new Map(decisive(now))];
   const names = [...new Set([...old.keys(), ...fresh.keys()])].sort();
   return names
-    .filter((name) => old.get(name) !== fresh.get(name))
-    .map((name) => `${name} was ${old.get(name) ?? 'not set'} and is now ${fresh.get(name) ?? 'not set'}`);
+    .filter((name) => JSON.stringify(old.get(name)) !== JSON.stringify(fresh.get(name)))
+    .map((name) => `${name} was ${inWords(old.get(name))} and is now ${inWords(fresh.get(name))}`);
 }

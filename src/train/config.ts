@@ -1,28 +1,35 @@
 /** A run's configuration: everything that decides what a run computes, as written to config.json. */
 
 import {
+  type AnyGanSpec,
   GANS,
   type GanName,
-  type GanSpec,
   GENERATOR_LOSSES,
   type GeneratorLoss,
   type OptimizerSpec,
+  pointGan,
   usesBatchStatistics,
 } from '../export/index.js';
 import { UserError } from '../system/user-error.js';
+import { isPointData, pointDistribution } from './data/points/dataset.js';
+import type { DrawnPoints } from './data/points/drawn.js';
 import { type ScheduleName, UPDATE_SCHEDULES } from './update-schedules.js';
 
 export interface RunConfig {
-  /** Network pair. */
-  gan: GanName;
-  /** Width and height of the images in pixels. */
+  /** Network pair: one for images, or `points` for toy data. */
+  gan: GanName | 'points';
+  /** Width and height of the images in pixels; points have none, and the default stands there. */
   imageSize: number;
-  /** 1 or 3. */
+  /** 1 or 3; as imageSize. */
   channels: number;
   /** Components of a latent. */
   latentSize: number;
-  /** Name in the table of datasets. */
+  /** Name in the table of datasets or of toy distributions, or `drawn`. */
   dataset: string;
+  /** The points of dataset `drawn`. */
+  drawn?: DrawnPoints;
+  /** Units of each hidden layer of the networks for points; 32 on a line and 64 in the plane by default. */
+  units?: number;
   /** In which order G and D are updated. */
   schedule: ScheduleName;
   /** Updates of D for each of G; 1 for `joint`. */
@@ -75,8 +82,32 @@ export const DEFAULT_CONFIG: RunConfig = {
 };
 
 /** The networks of a run. */
-export function configGan({ gan, imageSize, channels, latentSize }: RunConfig): GanSpec {
-  return GANS[gan]({ image: [channels, imageSize, imageSize], latentSize });
+export function configGan(config: RunConfig): AnyGanSpec {
+  const { gan, imageSize, channels, latentSize, dataset, drawn, units } = config;
+  if (gan !== 'points') return GANS[gan]({ image: [channels, imageSize, imageSize], latentSize });
+  const points = pointDistribution(dataset, drawn).dimension as 1 | 2;
+  return pointGan({ points, latentSize, units: units ?? POINT_UNITS[points] });
+}
+
+/** Units of a hidden layer, by the coordinates of a point. */
+const POINT_UNITS = { 1: 32, 2: 64 } as const;
+
+/**
+ * What toy data is trained with unless told otherwise, found by experiment on `mixture-1d`: Algorithm 1 of the 2014 paper
+ * with Adam without momentum, with which G and D would circle around each other.
+ */
+export function pointDefaults(dataset: string, drawn?: DrawnPoints): Partial<RunConfig> {
+  const dimension = pointDistribution(dataset, drawn).dimension;
+  return {
+    gan: 'points',
+    dataset,
+    latentSize: dimension,
+    schedule: 'd-first',
+    k: 5,
+    optimizer: { kind: 'adam', learningRate: { kind: 'constant', value: 1e-3 }, b1: 0, b2: 0.99, eps: 1e-8 },
+    batchSize: 256,
+    sampleInterval: 500,
+  };
 }
 
 /** How many steps a run has, and how they divide the data. */
@@ -109,7 +140,7 @@ const COUNTS = [
   'k',
 ] as const;
 
-const OPTIONAL_COUNTS = ['maxSteps', 'trainImages', 'lossSwitchStep'] as const;
+const OPTIONAL_COUNTS = ['maxSteps', 'trainImages', 'lossSwitchStep', 'units'] as const;
 
 /**
  * Checks what can be checked before the data is there.
@@ -126,7 +157,8 @@ export function validateConfig(config: RunConfig): void {
     throw new UserError(`seed is ${config.seed}: expected an integer from 0 to 2^53 - 1`);
   }
   if (config.k > MAX_K) throw new UserError(`k is ${config.k}: expected at most ${MAX_K}`);
-  requireKnown('gan', config.gan, GANS);
+  requireKnown('gan', config.gan, { ...GANS, points: true });
+  requireFitting(config);
   requireKnown('schedule', config.schedule, UPDATE_SCHEDULES);
   requireKnown('loss', config.loss, GENERATOR_LOSSES);
   requireImageSize(config);
@@ -134,6 +166,23 @@ export function validateConfig(config: RunConfig): void {
     throw new UserError(`k is ${config.k} with schedule joint, which updates D once: use d-first or g-first`);
   }
   validateOptimizer(config.optimizer);
+}
+
+/** Networks for points and toy data belong together. */
+function requireFitting({ gan, dataset, drawn, units, trainImages }: RunConfig): void {
+  const isPoints = isPointData(dataset);
+  if ((gan === 'points') !== isPoints) {
+    throw new UserError(
+      `dataset ${dataset} is made of ${isPoints ? 'points' : 'images'}, and gan ${gan} is not: choose another --network`,
+    );
+  }
+  if (isPoints) {
+    pointDistribution(dataset, drawn);
+    if (trainImages !== undefined)
+      throw new UserError(`trainImages is ${trainImages}: toy data has no images`);
+  } else if (drawn !== undefined || units !== undefined) {
+    throw new UserError(`dataset ${dataset} is made of images: units and drawn points belong to toy data`);
+  }
 }
 
 /** Networks of convolutions do not make images of every size. */

@@ -5,7 +5,7 @@
 
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { buildStepGraph, initialState, type StepGraph } from '../export/index.js';
+import { buildStepGraph, initialState, type StepGraph, sampleShape } from '../export/index.js';
 import { configGan, type RunConfig } from './config.js';
 import { DEVICES, type DeviceName, deviceProblem } from './devices.js';
 import type { StepInputs } from './engine.js';
@@ -52,14 +52,21 @@ const PROVIDERS: Readonly<Partial<Record<DeviceName, string>>> = {
 function inputsFor(
   graph: StepGraph,
   run: number,
-  { batchSize, seed }: RunConfig,
-  pixels: number,
+  { gan, batchSize, seed }: RunConfig,
+  numbers: number,
 ): StepInputs {
   const noise = drawNoise(graph.noise, { run, batchSize, size: batchSize, seed });
   return {
     batchSize,
     noise,
-    ...(graph.takesBatch ? { real: new Uint8Array(batchSize * pixels).fill(127) } : {}),
+    ...(graph.takesBatch
+      ? {
+          real:
+            gan === 'points'
+              ? new Float32Array(batchSize * numbers)
+              : new Uint8Array(batchSize * numbers).fill(127),
+        }
+      : {}),
   };
 }
 
@@ -70,12 +77,12 @@ export async function placementOf(
   config: RunConfig,
 ): Promise<{ total: number; elsewhere: string[] }> {
   const gan = configGan(config);
-  const pixels = gan.image.reduce((a, b) => a * b, 1);
+  const numbers = sampleShape(gan).reduce((a, b) => a * b, 1);
   const state = initialState(gan, config.optimizer.kind, config.seed);
   let total = 0;
   const elsewhere: string[] = [];
   for (const graph of graphs) {
-    const feeds = hostFeeds(ORT_NODE, graph, inputsFor(graph, 0, config, pixels), gan.image);
+    const feeds = hostFeeds(ORT_NODE, graph, inputsFor(graph, 0, config, numbers), sampleShape(gan));
     for (const spec of graph.reads)
       feeds[spec.name] = stateTensor(ORT_NODE, spec, state.get(spec.name)!.data);
     const placement = await nodePlacement(graph.bytes, device, feeds);
@@ -99,20 +106,20 @@ export async function probeDevice({
   try {
     const { create, target } = chooseEngine(name, config.optimizer, { device, ...settings });
     const gan = configGan(config);
-    const pixels = gan.image.reduce((a, b) => a * b, 1);
+    const numbers = sampleShape(gan).reduce((a, b) => a * b, 1);
     const { optimizer, schedule, k, seed } = config;
     const options = { gan, optimizer, ...generatorObjective(config), target };
     const order = UPDATE_SCHEDULES[schedule](k);
     const graphs = [...new Set(order)].map((graph) => buildStepGraph(graph, options));
     const state = initialState(gan, optimizer.kind, seed);
-    const engine = await create({ options, graphs, order, state, image: gan.image });
+    const engine = await create({ options, graphs, order, state, image: sampleShape(gan) });
     const byName = new Map(graphs.map((graph) => [graph.name, graph]));
     const times: number[] = [];
     const end = performance.now() + ENOUGH_MS;
     for (let step = 0; step < WARMUP_STEPS + TIMED_STEPS; step++) {
       const began = performance.now();
       for (const [i, graph] of order.entries()) {
-        const inputs = inputsFor(byName.get(graph)!, step * order.length + i, config, pixels);
+        const inputs = inputsFor(byName.get(graph)!, step * order.length + i, config, numbers);
         await engine.run(graph, inputs);
       }
       times.push(performance.now() - began);

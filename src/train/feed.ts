@@ -6,9 +6,10 @@
 import type { NoiseSpec } from '../export/index.js';
 import { randomMask, randomPermutation, randomRows } from '../random/index.js';
 import type { Dataset } from './data/dataset.js';
+import type { PointDistribution } from './data/points/distributions.js';
 
-/** Batch number `batch` of a run: the images, uint8 [size, C, H, W]. */
-export type BatchReader = (batch: number) => { images: Uint8Array; size: number };
+/** Batch number `batch` of a run: images, uint8 [size, C, H, W], or points, float32 [size, D]. */
+export type BatchReader = (batch: number) => { samples: Uint8Array | Float32Array; size: number };
 
 /** Reads the batches of a run; the last of an epoch holds what is left, as PyTorch's DataLoader delivers it. */
 export function batchReader(dataset: Dataset, batchSize: number, seed: number): BatchReader {
@@ -27,8 +28,13 @@ export function batchReader(dataset: Dataset, batchSize: number, seed: number): 
     const indices = order.subarray(first, first + batchSize);
     const images = new Uint8Array(indices.length * pixels);
     dataset.read(indices, images);
-    return { images, size: indices.length };
+    return { samples: images, size: indices.length };
   };
+}
+
+/** Reads fresh points: those of batch b are numbers b * size .. (b + 1) * size - 1 of the seed. */
+export function pointReader(points: PointDistribution, size: number, seed: number): BatchReader {
+  return (batch) => ({ samples: points.sample({ seed, start: batch * size, count: size }), size });
 }
 
 /**

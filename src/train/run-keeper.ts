@@ -8,7 +8,7 @@ import { encodePng, Generator, type ImageStack, InvalidModelError, imageGrid } f
 import { UserError } from '../system/user-error.js';
 import { type GeneratorMeasure, referenceImages, scoreGenerator } from './best-generator.js';
 import { configGan, type RunConfig } from './config.js';
-import type { Dataset } from './data/dataset.js';
+import { type AnyDataset, holdsPoints } from './data/dataset.js';
 import { type BestScore, encodeRunCheckpoint } from './run-checkpoint.js';
 import type { RunDirectory } from './run-directory.js';
 import type { Trainer } from './trainer.js';
@@ -16,7 +16,7 @@ import type { Trainer } from './trainer.js';
 export interface KeeperOptions {
   config: RunConfig;
   trainer: Trainer;
-  dataset: Dataset;
+  dataset: AnyDataset;
   directory: RunDirectory;
   /** Name of the engine, for the checkpoints. */
   engine: string;
@@ -125,8 +125,11 @@ export class RunKeeper {
 
   private async judge(state: GanState): Promise<void> {
     const { measure, config, dataset, directory, trainer, onScore } = this.options;
-    if (measure === undefined || trainer.done === this.savedStep) return;
-    this.reference ??= referenceImages(dataset, config.seed, configGan(config));
+    const gan = configGan(config);
+    // Measures are of images.
+    if (measure === undefined || 'points' in gan || holdsPoints(dataset)) return;
+    if (trainer.done === this.savedStep) return;
+    this.reference ??= referenceImages(dataset, config.seed, gan);
     const { seed } = config;
     const model = this.model(state);
     const score = await this.asDivergence(

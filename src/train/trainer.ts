@@ -1,8 +1,8 @@
 /** The adversarial loop: one step is what the schedule says, run by the engine on freshly drawn batches and latents. */
 
 import {
+  type AnyGanSpec,
   buildStepGraph,
-  type GanSpec,
   type GanState,
   type GraphTarget,
   initialState,
@@ -11,6 +11,7 @@ import {
   type StepGraph,
   type StepGraphName,
   type StepGraphOptions,
+  sampleShape,
   startsFromMeanImage,
   stepName,
   withFreshMoments,
@@ -23,10 +24,10 @@ import {
   validateBatches,
   validateConfig,
 } from './config.js';
-import type { Dataset } from './data/dataset.js';
+import { type AnyDataset, holdsPoints } from './data/dataset.js';
 import { meanImage } from './data/mean-image.js';
 import type { Engine, StepInputs, Wants } from './engine.js';
-import { batchReader, drawNoise } from './feed.js';
+import { batchReader, drawNoise, pointReader } from './feed.js';
 import { UPDATE_SCHEDULES } from './update-schedules.js';
 
 /** What an engine is made from. */
@@ -55,7 +56,7 @@ export interface TrainingPoint {
 
 export interface TrainerOptions {
   config: RunConfig;
-  dataset: Dataset;
+  dataset: AnyDataset;
   engine: EngineFactory;
   /** Version of gan-onnx, written into the step graphs. */
   version?: string;
@@ -75,7 +76,7 @@ export interface StepReport {
    * when they were not asked for.
    */
   metrics?: Record<Metric, number>;
-  /** G's batch from before its update, float32 [batch, C, H, W] in [-1, 1]; when asked for. */
+  /** G's batch from before its update, float32 [batch, C, H, W] in [-1, 1] or points [batch, D]; when asked for. */
   generated?: Float32Array;
 }
 
@@ -126,8 +127,10 @@ export async function createTrainer({
   const graphs = [...new Set(order)].map((name) => buildStepGraph(name, options));
   const byName = new Map(graphs.map((graph) => [graph.name, graph]));
   const length = runLength(config, count);
-  const nextBatch = batchReader(dataset, batchSize, seed);
-  const running = await engine({ options, graphs, order, image: gan.image, state });
+  const nextBatch = holdsPoints(dataset)
+    ? pointReader(dataset.points, batchSize, seed)
+    : batchReader(dataset, batchSize, seed);
+  const running = await engine({ options, graphs, order, image: sampleShape(gan), state });
   let step = start?.step ?? 0;
 
   /** What the host feeds to each run of a step; drawn from the seed and the step alone. */
@@ -138,7 +141,7 @@ export async function createTrainer({
       const real = takesBatch ? nextBatch(batch++) : undefined;
       const size = real?.size ?? Math.min(batchSize, count);
       const noise = drawNoise(specs, { run: at * order.length + i, batchSize, size, seed });
-      return { batchSize: size, noise, ...(real ? { real: real.images } : {}) };
+      return { batchSize: size, noise, ...(real ? { real: real.samples } : {}) };
     });
   };
   const epochOf = (at: number): number => Math.floor((at * length.batchesPerStep) / length.batchesPerEpoch);
@@ -211,13 +214,16 @@ export function generatorObjective({
  * networks, of which some begin from the mean of the training images.
  */
 export function startingState(
-  gan: GanSpec,
+  gan: AnyGanSpec,
   { optimizer, seed }: RunConfig,
   state?: GanState,
-  dataset?: Dataset,
+  dataset?: AnyDataset,
 ): GanState {
   if (state === undefined) {
-    const mean = dataset !== undefined && startsFromMeanImage(gan) ? meanImage(dataset) : undefined;
+    const mean =
+      dataset !== undefined && !holdsPoints(dataset) && startsFromMeanImage(gan)
+        ? meanImage(dataset)
+        : undefined;
     return initialState(gan, optimizer.kind, seed, mean);
   }
   return withFreshMoments(gan.discriminator, optimizer, withFreshMoments(gan.generator, optimizer, state));

@@ -7,7 +7,8 @@ export function trainingApiLimit(config: RunConfig): string | undefined {
   if (config.lossSwitchStep !== undefined) {
     return "--loss-switch-step: the training API's models do not know the step";
   }
-  if (configGan(config).contrastNorm !== undefined) {
+  const gan = configGan(config);
+  if ('contrastNorm' in gan && gan.contrastNorm !== undefined) {
     return `--network ${config.gan}: the training API hands images from G to D, and this G has no range for them`;
   }
   return undefined;

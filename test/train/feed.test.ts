@@ -14,22 +14,22 @@ describe('batches', () => {
     const read = batchReader(dataset, 64, 1);
     const epoch = [read(0), read(1), read(2)];
     expect(epoch.map(({ size }) => size)).toEqual([64, 64, 22]);
-    const seen = epoch.flatMap(({ images }) => [...images]);
+    const seen = epoch.flatMap(({ samples }) => [...samples]);
     expect(seen.toSorted((a, b) => a - b)).toEqual(Array.from({ length: COUNT }, (_, i) => i));
     expect(seen).not.toEqual(seen.toSorted((a, b) => a - b));
   });
 
   it('come in another order in each epoch and for each seed', () => {
     const read = batchReader(dataset, COUNT, 1);
-    expect(read(1).images).not.toEqual(read(0).images);
-    expect(batchReader(dataset, COUNT, 2)(0).images).not.toEqual(batchReader(dataset, COUNT, 1)(0).images);
+    expect(read(1).samples).not.toEqual(read(0).samples);
+    expect(batchReader(dataset, COUNT, 2)(0).samples).not.toEqual(batchReader(dataset, COUNT, 1)(0).samples);
   });
 
   it('are a function of their number alone, so a run can start anywhere', () => {
     const inOrder = batchReader(dataset, 64, 7);
-    const all = Array.from({ length: 9 }, (_, batch) => inOrder(batch).images);
-    expect(batchReader(dataset, 64, 7)(8).images).toEqual(all[8]);
-    expect(inOrder(2).images).toEqual(all[2]);
+    const all = Array.from({ length: 9 }, (_, batch) => inOrder(batch).samples);
+    expect(batchReader(dataset, 64, 7)(8).samples).toEqual(all[8]);
+    expect(inOrder(2).samples).toEqual(all[2]);
   });
 });
 

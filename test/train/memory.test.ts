@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_CONFIG } from '../../src/train/config.js';
-import { checkCheckpointSize, checkMemory, estimateMemory } from '../../src/train/memory.js';
+import { checkCheckpointSize, checkMemory } from '../../src/train/memory.js';
+import { estimateMemory } from '../../src/train/memory-estimate.js';
 import { PRESETS } from '../../src/train/presets.js';
 
 const cifar = { ...DEFAULT_CONFIG, ...PRESETS['goodfellow-cifar-fc']!.settings };

@@ -3,6 +3,8 @@
  * happens inside the step graph, so that a byte a pixel is all that travels.
  */
 
+import type { PointDataset } from './points/dataset.js';
+
 /** Everything a run must know of its data before it starts; goes into config.json. */
 export interface DatasetDescription {
   /** Name in the table of datasets, for example `mnist`. */
@@ -32,6 +34,13 @@ export interface Dataset {
   readonly onDisk?: boolean;
   /** Gives back what it holds open; nothing can be read afterwards. */
   close?(): void;
+}
+
+/** Images, or toy data. */
+export type AnyDataset = Dataset | PointDataset;
+
+export function holdsPoints(dataset: AnyDataset): dataset is PointDataset {
+  return 'points' in dataset;
 }
 
 /** How far something slow has come. */

@@ -7,14 +7,16 @@
  * them into a 20x20 box (as MNIST's digits are), and ink them with a soft-edged pen.
  */
 
-import { createHash } from 'node:crypto';
-import { setImmediate as otherWork } from 'node:timers/promises';
 import { toUnitInterval } from '../../random/distributions.js';
 import { randomUint32 } from '../../random/philox.js';
+import { otherWork } from '../../system/other-work.js';
+import { sha256Hex } from '../sha256.js';
 import { type Dataset, type DatasetOptions, datasetInMemory } from './dataset.js';
 import { GLYPHS, type Glyph, type Stroke } from './digit-strokes.js';
 
-const SIZE = 28;
+/** Width and height of a digit in pixels. */
+export const DIGIT_SIZE = 28;
+const SIZE = DIGIT_SIZE;
 const PIXELS = SIZE * SIZE;
 /** Longer side of the box that a digit fills, in pixels. */
 const BOX = 20;
@@ -220,6 +222,36 @@ export function drawDigit(index: number, out: Uint8Array): number {
   return label;
 }
 
+/** Digits in the dataset. */
+export const DIGIT_COUNT = 60_000;
+/** SHA-256 of all of them. */
+const DIGITS_SHA256 = 'f7da04859dedbe9091873d923560fd007576205e5cd33812aa56e06e6ab7efed';
+
+/**
+ * The dataset `digits`, each image of which is drawn when it is first read: training can begin at once.
+ *
+ * @returns what `openDigits` delivers, without labels
+ */
+export function digitsOnDemand(): Dataset {
+  const images = new Uint8Array(DIGIT_COUNT * PIXELS);
+  const drawn = new Uint8Array(DIGIT_COUNT);
+  const all = datasetInMemory(
+    { name: 'digits', count: DIGIT_COUNT, shape: [1, SIZE, SIZE], sha256: DIGITS_SHA256 },
+    images,
+  );
+  return {
+    ...all,
+    read(indices, out) {
+      for (const index of indices) {
+        if (drawn[index] === 1) continue;
+        drawDigit(index, images.subarray(index * PIXELS, (index + 1) * PIXELS));
+        drawn[index] = 1;
+      }
+      all.read(indices, out);
+    },
+  };
+}
+
 /**
  * Opens the dataset `digits`: draws all its images, in a few seconds, and keeps them in memory.
  *
@@ -227,7 +259,7 @@ export function drawDigit(index: number, out: Uint8Array): number {
  * @param count number of images; those of a smaller dataset are the first of a larger one
  * @returns uint8 images, 0 paper to 255 ink, with labels 0..9, as many of each (but for a remainder of `count`)
  */
-export async function openDigits(options: DatasetOptions, count = 60000): Promise<Dataset> {
+export async function openDigits(options: DatasetOptions, count = DIGIT_COUNT): Promise<Dataset> {
   options.onProgress?.(`drawing ${count} digits`);
   const images = new Uint8Array(count * PIXELS);
   const labels = new Uint8Array(count);
@@ -235,6 +267,6 @@ export async function openDigits(options: DatasetOptions, count = 60000): Promis
     if (k % CHUNK === 0) await otherWork();
     labels[k] = drawDigit(k, images.subarray(k * PIXELS, (k + 1) * PIXELS));
   }
-  const sha256 = createHash('sha256').update(images).digest('hex');
+  const sha256 = sha256Hex(images);
   return datasetInMemory({ name: 'digits', count, shape: [1, SIZE, SIZE], sha256 }, images, labels);
 }

@@ -3,9 +3,9 @@
  * the last level. Rows first, then columns, each rounded to a byte.
  */
 
-import { createHash } from 'node:crypto';
-import { setImmediate as otherWork } from 'node:timers/promises';
+import { otherWork } from '../../system/other-work.js';
 import { UserError } from '../../system/user-error.js';
+import { createSha256 } from '../sha256.js';
 import { type Dataset, datasetInMemory } from './dataset.js';
 
 /** Images resized between two looks at the event loop. */
@@ -171,7 +171,7 @@ export async function resizeDataset(
   const columns = { line: 1, step: imageSize };
   const source = new Uint8Array(Math.min(CHUNK, count) * channels * inputPlane);
   const between = new Uint8Array(height * imageSize);
-  const hash = createHash('sha256');
+  const hash = createSha256();
   for (let start = 0; start < count; start += CHUNK) {
     await otherWork();
     const n = Math.min(CHUNK, count - start);
@@ -190,7 +190,7 @@ export async function resizeDataset(
     name,
     count,
     shape: [channels, imageSize, imageSize] as const,
-    sha256: hash.digest('hex'),
+    sha256: hash.hex(),
   };
   return datasetInMemory(description, images, dataset.labels);
 }

@@ -6,7 +6,7 @@
 import { normalQuantile, randomUint32, toUnitInterval } from '../../../random/index.js';
 
 /** A round Gaussian of a mixture. */
-interface Component {
+export interface Component {
   weight: number;
   mean: readonly number[];
   /** Standard deviation along every axis. */
@@ -31,7 +31,8 @@ export interface PointDistribution {
   sample(draw: { seed: number; start: number; count: number }): Float32Array;
 }
 
-function mixture(
+/** The distribution of a mixture; weights need not have the sum 1. */
+export function mixture(
   description: string,
   range: readonly [number, number],
   components: readonly Component[],

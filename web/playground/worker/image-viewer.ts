@@ -1,0 +1,61 @@
+/** Looks at a G that makes images: samples, a square of its latent space, and the data beside them. */
+
+import { openGenerator } from '../../../src/evaluate/network-runner.js';
+import type { GanSpec } from '../../../src/export/index.js';
+import { sampleLatents } from '../../../src/infer/latents.js';
+import { quantile } from '../../../src/random/index.js';
+import type { Dataset } from '../../../src/train/data/dataset.js';
+import type { WebOrt } from './device.js';
+import { dataDrawing, generatedDrawing } from './images-of.js';
+import type { Viewer } from './viewer.js';
+
+/** Images along each side of the square of the latent space. */
+const SIDE = 8;
+/** Images of the data to show. */
+const SHOWN = 25;
+
+/** Latents over a square of the first two components, each through its quantiles; the others are those of sample 0. */
+function squareLatents({ latent }: GanSpec, seed: number): Float32Array {
+  const { size, distribution } = latent;
+  const fixed = sampleLatents({ size, distribution }, { count: 1, seed });
+  const latents = new Float32Array(SIDE * SIDE * size);
+  for (let row = 0; row < SIDE; row++) {
+    for (let column = 0; column < SIDE; column++) {
+      const at = (row * SIDE + column) * size;
+      latents.set(fixed, at);
+      latents[at] = quantile(distribution, (column + 0.5) / SIDE);
+      if (size > 1) latents[at + 1] = quantile(distribution, (row + 0.5) / SIDE);
+    }
+  }
+  return latents;
+}
+
+export async function openImageViewer(ort: WebOrt, gan: GanSpec, dataset: Dataset): Promise<Viewer> {
+  const generator = await openGenerator(ort, gan);
+  const shown = Math.min(SHOWN, dataset.description.count);
+  const data = new Uint8Array(shown * gan.image.reduce((a, b) => a * b, 1));
+  dataset.read(
+    Uint32Array.from({ length: shown }, (_, i) => i),
+    data,
+  );
+  return {
+    async look(step, state, { seed, count }) {
+      const latents = sampleLatents(gan.latent, { count, seed });
+      const square = squareLatents(gan, seed);
+      const all = new Float32Array(latents.length + square.length);
+      all.set(latents);
+      all.set(square, latents.length);
+      const images = await generator.run(state, all);
+      const split = (images.length / (count + SIDE * SIDE)) * count;
+      return {
+        step,
+        kind: 'images',
+        samples: generatedDrawing(images.subarray(0, split), gan.image),
+        manifold: generatedDrawing(images.subarray(split), gan.image),
+        data: dataDrawing(data, gan.image),
+      };
+    },
+    explore: async (state, latents) => generatedDrawing(await generator.run(state, latents), gan.image),
+    release: () => generator.release(),
+  };
+}

@@ -1,0 +1,244 @@
+/** What the page asks of the training worker, one thing at a time whatever order it asks in. */
+
+import type { Dataset } from '../../../src/train/data/dataset.js';
+import { holdsPoints } from '../../../src/train/data/dataset.js';
+import type { RunCheckpoint } from '../../../src/train/run-checkpoint.js';
+import { configGan, type RunConfig, UserError } from '../../../src/train/web.js';
+import type { PlaygroundEvent, Requests, RunInfo, Settings } from '../protocol.js';
+import { openData } from './data.js';
+import { decodeImages, imageDataset } from './images.js';
+import { createKeeper, Diverged } from './keeper.js';
+import { oneLine } from './one-line.js';
+import { type OpenRun, openRun, type RunRequest } from './open-run.js';
+import { createQueue } from './queue.js';
+import { configOfSettings, settingsOfConfig } from './settings.js';
+import { trainOn } from './training.js';
+import type { Watch } from './viewer.js';
+
+/** Each request as a promise of its answer. */
+export type Playground = {
+  [Name in keyof Requests]: (
+    argument: Parameters<Requests[Name]>[0],
+  ) => Promise<Awaited<ReturnType<Requests[Name]>>>;
+};
+
+/** The most steps of one `step`. */
+const MAX_STEPS = 100_000;
+/** The most samples of a look, and latents of `explore`. */
+const MAX_DRAWN = 4096;
+
+/** The largest batch size up to the wanted one of which `count` images leave no batch of 1, which BatchNorm cannot normalise. */
+function fittingBatch(wanted: number, count: number): number {
+  let size = Math.min(wanted, count);
+  while (size > 2 && count % size === 1) size--;
+  return size;
+}
+
+/** Training that goes on. */
+interface Going {
+  /** Whether it goes on until `pause`. */
+  endless: boolean;
+  stop: AbortController;
+  /** Resolves when it has ended, however it did. */
+  ended: Promise<void>;
+}
+
+function whole(what: string, value: unknown, most: number): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= most) return value;
+  throw new UserError(`${what} is ${String(value)}: expected a whole number from 1 to ${most}`);
+}
+
+export function createPlayground(emit: (event: PlaygroundEvent) => void): Playground {
+  const queue = createQueue();
+  const keeper = createKeeper(emit);
+  let run: OpenRun | undefined;
+  let going: Going | undefined;
+  let watch: Watch = { interval: 500, seed: 0, count: 25 };
+
+  function opened(): OpenRun {
+    if (run === undefined) throw new UserError('no run is open: start one');
+    return run;
+  }
+
+  /** Takes the place of the run that is open. */
+  async function replace(request: RunRequest, checkpoint?: RunCheckpoint): Promise<RunInfo> {
+    emit({ kind: 'progress', message: 'opening the networks' });
+    const next = await openRun({ ...request, ...(checkpoint === undefined ? {} : { start: checkpoint }) });
+    const before = run;
+    run = next;
+    keeper.begin(checkpoint);
+    await before?.close().catch(() => {});
+    return next.info();
+  }
+
+  /** After something went wrong: the last good point again, so that nothing else is lost. */
+  async function goBack(failed: OpenRun, error: unknown): Promise<void> {
+    const { request } = failed;
+    const { last } = keeper;
+    const lost = !(error instanceof Diverged);
+    // A GPU that is gone does not come back within a page.
+    const settings: Settings =
+      lost && failed.chosen.device === 'webgpu' ? { ...request.settings, device: 'wasm' } : request.settings;
+    const { start: _, ...again } = request;
+    let end: string;
+    try {
+      await replace({ ...again, settings }, last);
+      end = last === undefined ? 'back at its start' : `back at the last save, step ${last.step}`;
+    } catch (second) {
+      end = `it cannot be opened again (${oneLine(second)}); the last save is intact`;
+    }
+    const advice = lost ? '' : '; a smaller learning rate may help';
+    const what = lost ? '' : 'training has diverged: ';
+    emit({ kind: 'stopped', message: `${what}${oneLine(error)}: ${end}${advice}` });
+  }
+
+  function go(count: number): Going {
+    const current = opened();
+    const stop = new AbortController();
+    const training = trainOn({
+      run: current,
+      queue,
+      keeper,
+      emit,
+      watch: () => watch,
+      count,
+      signal: stop.signal,
+    });
+    const mine: Going = {
+      endless: count === Number.POSITIVE_INFINITY,
+      stop,
+      ended: training
+        .catch((error: unknown) => queue.run(() => goBack(current, error)))
+        .finally(() => {
+          if (going === mine) going = undefined;
+        }),
+    };
+    going = mine;
+    return mine;
+  }
+
+  async function halt(): Promise<void> {
+    const current = going;
+    current?.stop.abort();
+    await current?.ended;
+  }
+
+  /** Opens another run; when that fails, the one that was open goes on as it did. */
+  async function change(open: () => Promise<RunInfo | undefined>): Promise<RunInfo | undefined> {
+    const wasEndless = going?.endless === true;
+    await halt();
+    try {
+      return await queue.run(open);
+    } catch (error) {
+      if (wasEndless && going === undefined && run !== undefined) go(Number.POSITIVE_INFINITY);
+      throw error;
+    }
+  }
+
+  /** The images of the run that is open, in the size that is wanted. */
+  function openImages({ imageSize, channels }: RunConfig): Dataset | undefined {
+    const dataset = run?.request.dataset;
+    if (dataset === undefined || holdsPoints(dataset)) return undefined;
+    const { name, shape } = dataset.description;
+    return name === 'images' && shape[0] === channels && shape[1] === imageSize ? dataset : undefined;
+  }
+
+  async function requestOf(settings: Settings): Promise<RunRequest> {
+    const config = configOfSettings(settings);
+    if (settings.data.kind !== 'images') {
+      return { settings, config, dataset: await openData(config, undefined, emit) };
+    }
+    const { files } = settings.data;
+    const same = files.length === 0 ? openImages(config) : undefined;
+    const target = { imageSize: config.imageSize, channels: settings.channels };
+    const found = same
+      ? { dataset: same, skipped: run?.request.skipped ?? [], notices: [] }
+      : await decodeImages(files, target, emit);
+    const { count } = found.dataset.description;
+    const batchSize = fittingBatch(config.batchSize, count);
+    const notices = [...found.notices];
+    if (batchSize < config.batchSize) {
+      notices.push(`${count} images make no batches of ${config.batchSize}: they have ${batchSize} each`);
+    }
+    return {
+      settings: { ...settings, batchSize },
+      config: { ...config, batchSize },
+      dataset: found.dataset,
+      skipped: found.skipped,
+      notices,
+    };
+  }
+
+  async function saved(): Promise<RunInfo> {
+    const current = opened();
+    try {
+      await keeper.save(current);
+    } catch (error) {
+      if (!(error instanceof Diverged)) throw error;
+      await goBack(current, error);
+    }
+    return opened().info();
+  }
+
+  return {
+    start: async (settings) => (await change(async () => replace(await requestOf(settings))))!,
+    restore: () =>
+      change(async () => {
+        const found = await keeper.find().catch(() => undefined);
+        if (found === undefined) return undefined;
+        const { config } = found.checkpoint.record;
+        const settings = settingsOfConfig(config, found.about.device);
+        const { imageSize, channels } = settings;
+        const images = found.pixels && imageDataset(found.pixels, { imageSize, channels });
+        const dataset = await openData(config, images, emit);
+        if (dataset.description.sha256 !== found.checkpoint.record.data) return undefined;
+        return replace({ settings, config, dataset, skipped: found.skipped }, found.checkpoint);
+      }),
+    bring: async () => {
+      throw new UserError('bringing a checkpoint is not built yet');
+    },
+    view: async (file) => {
+      if (file !== null) throw new UserError('bringing a generator is not built yet');
+      const { latent } = configGan(opened().request.config);
+      return { source: 'run', latentSize: latent.size, distribution: latent.distribution.kind };
+    },
+    async play() {
+      opened();
+      if (going !== undefined && !going.endless) await going.ended;
+      if (going === undefined) go(Number.POSITIVE_INFINITY);
+    },
+    async pause() {
+      await halt();
+      return queue.run(saved);
+    },
+    async step(count) {
+      whole('the number of steps', count, MAX_STEPS);
+      await halt();
+      await go(count).ended;
+      return queue.run(saved);
+    },
+    async watch({ interval, seed, count }) {
+      if (!(interval >= 0)) throw new UserError(`the interval is ${interval}: expected milliseconds`);
+      if (!Number.isSafeInteger(seed) || seed < 0)
+        throw new UserError(`the seed is ${seed}: expected 0 or more`);
+      watch = { interval, seed, count: whole('the number of samples', count, MAX_DRAWN) };
+    },
+    look: () =>
+      queue.run(async () => {
+        const { viewer, trainer, state } = opened();
+        return viewer.look(trainer.done, await state(), watch);
+      }),
+    explore: (latents) =>
+      queue.run(async () => {
+        const { viewer, state, gan } = opened();
+        const count = latents.length / gan.latent.size;
+        whole('the number of latents', count, MAX_DRAWN);
+        if (!latents.every(Number.isFinite)) throw new UserError('a latent is not a number');
+        return viewer.explore(await state(), latents);
+      }),
+    take: async () => {
+      throw new UserError('taking files home is not built yet');
+    },
+    forget: () => queue.run(() => keeper.forget()),
+  };
+}
