@@ -6,6 +6,7 @@ import { OPENING } from './choices.js';
 import { CourseCharts } from './course-charts.js';
 import { Explorer } from './explorer.js';
 import { FigureOne } from './figure-one.js';
+import { GivingUp } from './giving-up.js';
 import { ImageLooks } from './image-looks.js';
 import { Notices } from './notices.js';
 import { counted } from './numbers.js';
@@ -31,6 +32,8 @@ function usePlayground(playground: Playground): PlaygroundState {
   return state;
 }
 
+/** Milliseconds of training that nobody wants to lose by one click. */
+const LONG = 60_000;
 /** Milliseconds between two announcements while the run plays. */
 const SAY_EVERY = 15_000;
 
@@ -105,15 +108,28 @@ export function App({ playground }: { playground: Playground }) {
   const top = useRef<HTMLDivElement>(null);
   const current = state.info?.settings ?? OPENING;
   const draft = edited ?? current;
-  const problems = useMemo(() => problemsOf(draft), [draft]);
+  const problems = useMemo(() => problemsOf(draft, state.info?.settings), [draft, state.info]);
   const busy = state.phase === 'busy';
+  /** What is to happen once the visitor agrees to give the run up. */
+  const [asked, setAsked] = useState<() => void>();
+  const instead = (what: () => void): void => {
+    if (state.trainedMs < LONG || state.phase === 'dead') what();
+    else setAsked(() => what);
+  };
+
+  function begin(): void {
+    top.current?.scrollIntoView();
+    void playground.start(draft).then((begun) => {
+      if (begun) setEdited((now) => (now === draft ? undefined : now));
+    });
+  }
 
   async function bring(files: readonly File[]): Promise<void> {
     try {
       const read = await readFiles(files);
       const alone = read.length === 1 ? read[0]! : undefined;
       if (alone?.name.toLowerCase().endsWith('.onnx')) await playground.view(alone);
-      else if (await playground.bring(read)) setEdited(undefined);
+      else instead(() => void playground.bring(read).then((brought) => brought && setEdited(undefined)));
     } catch (error) {
       playground.tell('problem', (error as Error).message);
     }
@@ -124,13 +140,22 @@ export function App({ playground }: { playground: Playground }) {
       <p class="unseen" role="status">
         {said}
       </p>
+      {asked === undefined ? null : (
+        <GivingUp
+          step={state.step}
+          onAnswer={(givesUp) => {
+            setAsked(undefined);
+            if (givesUp) asked();
+          }}
+        />
+      )}
       <div class="stage" ref={top}>
         <Transport
           state={state}
           onPlay={() => void playground.play()}
           onPause={() => void playground.pause()}
           onStep={() => void playground.step()}
-          onReset={() => void playground.reset()}
+          onReset={() => instead(() => void playground.reset())}
         />
         <Notices state={state} onDismiss={playground.dismiss} />
         <Offer state={state} playground={playground} />
@@ -163,12 +188,7 @@ export function App({ playground }: { playground: Playground }) {
         theme={theme}
         onChange={setEdited}
         onUndo={() => setEdited(undefined)}
-        onBegin={() => {
-          top.current?.scrollIntoView();
-          void playground
-            .start(draft)
-            .then((begun) => begun && setEdited((now) => (now === draft ? undefined : now)));
-        }}
+        onBegin={() => instead(begin)}
       />
     </>
   );

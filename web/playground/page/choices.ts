@@ -15,14 +15,14 @@ const POINTS: Defaults = {
   channels: 1,
   loss: 'nonsaturating',
   optimizer: 'adam',
-  learningRate: 0.001,
+  learningRate: 0.0005,
   momentum: 0,
   schedule: 'd-first',
   k: 5,
   batchSize: 256,
 };
 
-const PLANE: Defaults = { ...POINTS, units: 64, latentSize: 2 };
+const PLANE: Defaults = { ...POINTS, units: 64, latentSize: 2, learningRate: 0.001 };
 
 /** Images: both networks move at once, as in most code since. */
 const IMAGES: Defaults = {

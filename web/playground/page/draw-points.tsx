@@ -3,10 +3,10 @@
 import type { ChartDataset, ChartOptions } from 'chart.js';
 import { Chart } from 'chart.js';
 import { useEffect, useId, useMemo, useRef, useState } from 'preact/hooks';
+import { DRAWN_RANGE, MAX_DRAWN } from '../../../src/train/data/points/drawn.js';
 import { counted } from './numbers.js';
 import { axis, Plot } from './plot.js';
-import { DRAWN_RANGE, pointsAsText, pointsFromText } from './points-text.js';
-import { MAX_DRAWN } from './problems.js';
+import { pointsAsText, pointsFromText } from './points-text.js';
 import type { Theme } from './theme.js';
 
 export interface DrawPointsProps {
@@ -18,22 +18,15 @@ export interface DrawPointsProps {
 
 /** Pixels between two points of one stroke. */
 const SPACING = 7;
-/** Points that one click or place of a stroke sets, and how far about, so that a stroke has some width. */
-const [SPRAY, SPREAD] = [3, 0.12];
 
-const clamped = (value: number): number => Math.min(DRAWN_RANGE[1], Math.max(DRAWN_RANGE[0], value));
-
-/** Three points about a place. */
-function sprayed(place: readonly number[]): number[] {
-  return Array.from({ length: SPRAY }, () =>
-    place.map((at) => clamped(at + SPREAD * (2 * Math.random() - 1))),
-  ).flat();
-}
+const isOnPaper = (value: number): boolean => value >= DRAWN_RANGE[0] && value <= DRAWN_RANGE[1];
 
 export function DrawPoints({ dimension, points, theme, onChange }: DrawPointsProps) {
   const id = useId();
   const box = useRef<HTMLDivElement>(null);
   const last = useRef<{ x: number; y: number }>(undefined);
+  /** How many numbers there were before each stroke. */
+  const strokes = useRef<number[]>([]);
   const [text, setText] = useState(() => pointsAsText(points, dimension));
   const [problem, setProblem] = useState<string>();
   /** What the text field stands for; points drawn otherwise are written into it. */
@@ -45,10 +38,6 @@ export function DrawPoints({ dimension, points, theme, onChange }: DrawPointsPro
     setProblem(undefined);
   }, [points, dimension]);
 
-  function change(next: Float32Array): void {
-    onChange(next.subarray(Math.max(0, next.length - MAX_DRAWN * dimension)));
-  }
-
   function draw(event: PointerEvent): void {
     const canvas = box.current!.querySelector('canvas')!;
     const bounds = canvas.getBoundingClientRect();
@@ -59,15 +48,22 @@ export function DrawPoints({ dimension, points, theme, onChange }: DrawPointsPro
     const { scales } = Chart.getChart(canvas)!;
     const place = [scales.x!.getValueForPixel(at.x)!, scales.y!.getValueForPixel(at.y)!].slice(0, dimension);
     // A stroke may leave the paper.
-    if (place.some((value) => value !== clamped(value))) return;
-    change(Float32Array.from([...points, ...sprayed(place)]));
+    if (!place.every(isOnPaper) || points.length / dimension >= MAX_DRAWN) return;
+    onChange(Float32Array.from([...points, ...place]));
   }
 
   function begin(event: PointerEvent): void {
     if (event.button !== 0) return;
     box.current!.setPointerCapture(event.pointerId);
     last.current = undefined;
+    strokes.current.push(points.length);
     draw(event);
+  }
+
+  /** Takes the last stroke back; without one, the last point. */
+  function undo(): void {
+    const before = strokes.current.pop();
+    onChange(points.slice(0, before !== undefined && before < points.length ? before : -dimension));
   }
 
   function typed(value: string): void {
@@ -127,17 +123,15 @@ export function DrawPoints({ dimension, points, theme, onChange }: DrawPointsPro
         />
       </div>
       <div class="row">
-        <button
-          type="button"
-          disabled={count === 0}
-          onClick={() => change(points.slice(0, -SPRAY * dimension))}
-        >
+        <button type="button" disabled={count === 0} onClick={undo}>
           Undo
         </button>
-        <button type="button" disabled={count === 0} onClick={() => change(new Float32Array())}>
+        <button type="button" disabled={count === 0} onClick={() => onChange(new Float32Array())}>
           Clear
         </button>
-        <span class="hint">{counted(count)} points</span>
+        <span class="hint">
+          {counted(count)} of at most {counted(MAX_DRAWN)} points
+        </span>
       </div>
       <div class="field">
         <label for={id}>Or as coordinates</label>

@@ -15,6 +15,8 @@ type LineLook = Look & { kind: 'line' };
 const SIDE = 44;
 /** A part of the highest density under which there counts as being no data. */
 const HAS_DATA = 0.02;
+/** Under a part of the highest density in both, nothing is known of the best D. */
+const KNOWN = 0.002;
 /** D as a fraction, where the axis says it. */
 const FRACTIONS: Readonly<Record<number, string>> = { 0: '0', 0.5: '½', 1: '1' };
 
@@ -24,9 +26,13 @@ function curves(
 ): ChartDataset[] {
   const curve = (y: Float32Array, style: object) =>
     ({ type: 'line', data: pairs(x, y), pointRadius: 0, borderWidth: 2.25, ...style }) as ChartDataset;
+  const least = KNOWN * dataDensity.reduce((a, b) => Math.max(a, b), 0);
+  const known = optimal.map((best, i) =>
+    Math.max(dataDensity[i]!, generatorDensity[i]!) < least ? Number.NaN : best,
+  );
   return [
     curve(discriminator, { borderColor: theme.d, borderDash: [7, 4], yAxisID: 'probability' }),
-    curve(optimal, { borderColor: theme.d, borderWidth: 1, yAxisID: 'probability' }),
+    curve(known, { borderColor: theme.d, borderWidth: 1, yAxisID: 'probability' }),
     curve(generatorDensity, {
       borderColor: theme.g,
       backgroundColor: `${theme.g}26`,
@@ -70,10 +76,7 @@ export function FigureOne({ look, theme }: { look: LineLook; theme: Theme }) {
   const low = look.x[0]!;
   const high = look.x.at(-1)!;
   // An early p_g may be a spike, which is cut off.
-  const top = useMemo(
-    () => 1.5 * look.dataDensity.reduce((a, b) => Math.max(a, b), 0),
-    [low, high, look.dataDensity[100]],
-  );
+  const top = 1.5 * look.dataDensity.reduce((a, b) => Math.max(a, b), 0);
   const [first, last] = [Math.round(low), Math.round(high)];
   const above = useMemo<ChartOptions>(
     () => ({

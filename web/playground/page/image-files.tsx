@@ -67,7 +67,9 @@ export function ImageFiles({ files, onChange }: ImageFilesProps) {
         They stay in this page: nothing is uploaded. Each is made square, its middle cut out.
       </p>
       <p role="status" class="count">
-        {files.length === 0 ? 'No files yet.' : `${counted(files.length)} files, ${megabytes(files)} MB. `}
+        {files.length === 0
+          ? 'No files yet.'
+          : `${counted(files.length)} ${files.length === 1 ? 'file' : 'files'}, ${megabytes(files)} MB. `}
         {note}
       </p>
     </fieldset>

@@ -48,7 +48,8 @@ export function ProgressLine({ progress }: Pick<PlaygroundState, 'progress'>) {
   return (
     <div class="progress">
       <span>
-        {message} …{counts ? ` ${counted(done)} of ${counted(total)}` : ''}
+        {message.charAt(0).toUpperCase() + message.slice(1)} …
+        {counts ? ` ${counted(done)} of ${counted(total)}` : ''}
       </span>
       {counts ? (
         <progress value={done} max={total} aria-label={message} />

@@ -36,6 +36,8 @@ export interface PlaygroundState {
   looks: readonly Look[];
   explorer: ExplorerInfo | undefined;
   progress: { message: string; done?: number; total?: number } | undefined;
+  /** Milliseconds of training in the run; infinite for one of another visit, or that was brought along. */
+  trainedMs: number;
   /** Step of the last save. */
   saved: number | undefined;
   messages: readonly Message[];
@@ -47,7 +49,7 @@ export interface Playground {
   subscribe(listener: () => void): () => void;
   /** Opens the run of an earlier visit, or begins the first. */
   open(): Promise<void>;
-  /** @returns whether it could be begun; if not, the run before is open again, where it is still there */
+  /** @returns whether it could be begun; if not, the run before stays open */
   start(settings: Settings): Promise<boolean>;
   play(): Promise<void>;
   pause(): Promise<void>;
@@ -55,7 +57,7 @@ export interface Playground {
   reset(): Promise<void>;
   /** After the worker's end: another one, with the run as it was saved. */
   restart(): Promise<void>;
-  /** @returns whether it could be opened; if not, the run before is open again */
+  /** @returns whether it could be opened; if not, the run before stays open */
   bring(files: readonly NamedFile[]): Promise<boolean>;
   view(file: NamedFile | null): Promise<void>;
   explore(latents: Float32Array): Promise<Drawing | undefined>;
@@ -89,9 +91,11 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
     looks: [],
     explorer: undefined,
     progress: { message: 'Opening' },
+    trainedMs: 0,
     saved: undefined,
     messages: [],
   };
+  let playsSince: number | undefined;
 
   function publish(): void {
     clearTimeout(scheduled);
@@ -99,8 +103,15 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
     for (const listener of listeners) listener();
   }
 
+  function countTime(next: Phase): void {
+    const now = performance.now();
+    if (playsSince !== undefined) state = { ...state, trainedMs: state.trainedMs + now - playsSince };
+    playsSince = next === 'playing' ? now : undefined;
+  }
+
   /** What happens while training is drawn a few times a second, the rest at once. */
   function change(changes: Partial<PlaygroundState>, soon = false): void {
+    if (changes.phase !== undefined) countTime(changes.phase);
     state = { ...state, ...changes };
     if (!soon) publish();
     else scheduled ??= setTimeout(publish, DRAW_EVERY);
@@ -136,7 +147,7 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
       onDeath(reason) {
         connection = undefined;
         change({ phase: 'dead', progress: undefined });
-        tell('problem', `${reason}.`);
+        tell('problem', reason);
       },
     });
     return connection;
@@ -164,6 +175,7 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
       info,
       step: info.step,
       stepsPerSecond: 0,
+      trainedMs: info.step > 0 ? Number.POSITIVE_INFINITY : 0,
       explorer: undefined,
       ...(fresh ? { course: emptyCourse(), looks: [], saved: undefined } : {}),
     });
@@ -208,15 +220,8 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
       change({ offered: false });
       await show(await line().ask('start', settings), true);
     });
-    if (!begun) await goBack();
     if (begun && movesAtOnce()) await play();
     return begun;
-  }
-
-  /** What could not be opened leaves the run before it, as it was saved. */
-  async function goBack(): Promise<void> {
-    if (connection === undefined) return;
-    await busily('Going back to the run before', async () => void (await restore()));
   }
 
   const playground: Playground = {
@@ -283,7 +288,6 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
         await show(info, true);
         tell('note', `Opened at step ${info.step.toLocaleString('en')}, paused: press Play to go on.`);
       });
-      if (!brought) await goBack();
       return brought;
     },
     async view(file) {

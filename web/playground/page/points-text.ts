@@ -1,9 +1,6 @@
 /** Points as text, one a line, for a keyboard; and back. */
 
-import { MAX_DRAWN } from './problems.js';
-
-/** Interval of both coordinates. */
-export const DRAWN_RANGE: readonly [number, number] = [-4, 4];
+import { DRAWN_RANGE, MAX_DRAWN } from '../../../src/train/data/points/drawn.js';
 
 export function pointsAsText(points: Float32Array, dimension: 1 | 2): string {
   const lines: string[] = [];

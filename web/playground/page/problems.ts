@@ -18,9 +18,6 @@ export type NumberSetting = keyof typeof LIMITS;
 
 const FRACTIONS: readonly NumberSetting[] = ['learningRate', 'momentum'];
 
-/** Drawn points that are kept at most; more are not told apart. */
-export const MAX_DRAWN = 2000;
-
 export type Problems = Partial<Record<keyof Settings, string>>;
 
 function numberProblem(name: NumberSetting, value: number): string | undefined {
@@ -30,8 +27,24 @@ function numberProblem(name: NumberSetting, value: number): string | undefined {
   return sound ? undefined : `Expected ${whole} from ${low} to ${high}.`;
 }
 
-/** Rules about more than one setting: the control at which each is said, and when it is broken. */
-const RULES: readonly { at: keyof Settings; broken: (settings: Settings) => boolean; line: string }[] = [
+/** The images of the run that is open can be used again in the size that they were brought to. */
+function hasImages(settings: Settings, open: Settings | undefined): boolean {
+  return (
+    open?.data.kind === 'images' &&
+    open.imageSize === settings.imageSize &&
+    open.channels === settings.channels
+  );
+}
+
+interface Rule {
+  /** The control at which it is said. */
+  at: keyof Settings;
+  broken: (settings: Settings, open: Settings | undefined) => boolean;
+  line: string;
+}
+
+/** Rules about more than one setting. */
+const RULES: readonly Rule[] = [
   {
     at: 'data',
     broken: ({ data }) => data.kind === 'drawn' && data.points.length === 0,
@@ -39,8 +52,9 @@ const RULES: readonly { at: keyof Settings; broken: (settings: Settings) => bool
   },
   {
     at: 'data',
-    broken: ({ data }) => data.kind === 'images' && data.files.length === 0,
-    line: 'Choose some images first.',
+    broken: (settings, open) =>
+      settings.data.kind === 'images' && settings.data.files.length === 0 && !hasImages(settings, open),
+    line: 'Choose some images first, or again for another size.',
   },
   {
     at: 'network',
@@ -54,8 +68,11 @@ const RULES: readonly { at: keyof Settings; broken: (settings: Settings) => bool
   },
 ];
 
-/** @returns a line for each setting that is impossible; empty when all can be trained */
-export function problemsOf(settings: Settings): Problems {
+/**
+ * @param open settings of the run that is open
+ * @returns a line for each setting that is impossible; empty when all can be trained
+ */
+export function problemsOf(settings: Settings, open: Settings | undefined): Problems {
   const makes = DATA_KINDS[kindOf(settings.data)].makes;
   const problems: Problems = {};
   for (const name of Object.keys(LIMITS) as NumberSetting[]) {
@@ -63,6 +80,6 @@ export function problemsOf(settings: Settings): Problems {
     const line = numberProblem(name, settings[name]);
     if (line !== undefined) problems[name] = line;
   }
-  for (const { at, broken, line } of RULES) if (broken(settings)) problems[at] ??= line;
+  for (const { at, broken, line } of RULES) if (broken(settings, open)) problems[at] ??= line;
   return problems;
 }

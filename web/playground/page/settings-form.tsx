@@ -49,6 +49,11 @@ const NETWORK_OPTIONS = Object.entries(NETWORKS).map(
   ([name, { label }]) => [name, label] as Option<ImageNetwork>,
 );
 
+/** The options, and what a run has that was brought along. */
+function withOwn<T extends string>(options: readonly Option<T>[], own: T): readonly Option<T>[] {
+  return options.some(([value]) => value === own) ? options : [...options, [own, own]];
+}
+
 /** Devices that this browser has not. */
 function missingDevices({ optimizer }: Settings) {
   return {
@@ -94,10 +99,10 @@ export function SettingsForm(props: SettingsFormProps) {
         {images ? (
           <Choice
             label="Networks of G and D"
-            explanation={NETWORKS[draft.network as ImageNetwork].explanation}
+            explanation={NETWORKS[draft.network as ImageNetwork]?.explanation ?? CONTROLS.network}
             problem={problems.network}
             value={draft.network as ImageNetwork}
-            options={NETWORK_OPTIONS}
+            options={withOwn(NETWORK_OPTIONS, draft.network as ImageNetwork)}
             onChange={(network) => set({ network, ...NETWORKS[network].usual })}
           />
         ) : (
@@ -110,7 +115,7 @@ export function SettingsForm(props: SettingsFormProps) {
               label="Size of the images"
               explanation={CONTROLS.imageSize}
               value={String(draft.imageSize)}
-              options={SIZES}
+              options={withOwn(SIZES, String(draft.imageSize))}
               disabled={draft.data.kind === 'digits'}
               onChange={(size) => set({ imageSize: Number(size) })}
             />
