@@ -56,7 +56,7 @@ describe.skipIf(findChromium() === undefined)('the playground’s page', () => {
 
   it('trains the toy mixture at once, without input held up, and goes on after a reload', async () => {
     const page = await open(DESKTOP);
-    await expect.poll(() => step(page), { timeout: 15_000 }).toBeGreaterThan(0);
+    await expect.poll(() => step(page), PATIENT).toBeGreaterThan(0);
     expect(await violations(page)).toEqual([]);
     await expect.poll(() => step(page), PATIENT).toBeGreaterThan(20);
     await button(page, 'Pause').click();

@@ -2,7 +2,8 @@
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Settings } from '../protocol.js';
-import { OPENING } from './choices.js';
+import { defaultsFor, OPENING } from './choices.js';
+import { droppedFiles } from './collect-files.js';
 import { CourseCharts } from './course-charts.js';
 import { Explorer } from './explorer.js';
 import { FigureOne } from './figure-one.js';
@@ -123,6 +124,33 @@ export function App({ playground }: { playground: Playground }) {
       if (begun) setEdited((now) => (now === draft ? undefined : now));
     });
   }
+
+  /** Files that are dropped outside of the place for images; without this, the browser would leave the page for them. */
+  async function drop(event: DragEvent): Promise<void> {
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    const { files, more } = await droppedFiles(event.dataTransfer);
+    if (files.length === 0) return;
+    if (files.some(({ name }) => /\.(onnx|zip)$/i.test(name))) return bring(files);
+    setEdited(defaultsFor({ kind: 'images', files }, draft));
+    const count = more ? `the first ${counted(files.length)} files` : `${counted(files.length)} files`;
+    playground.tell(
+      'note',
+      `Chosen as your own images: ${count}. “Begin anew” among the settings trains on them.`,
+    );
+  }
+  const dropped = useRef(drop);
+  dropped.current = drop;
+  useEffect(() => {
+    const allow = (event: DragEvent) => event.preventDefault();
+    const take = (event: DragEvent) => void dropped.current(event);
+    addEventListener('dragover', allow);
+    addEventListener('drop', take);
+    return () => {
+      removeEventListener('dragover', allow);
+      removeEventListener('drop', take);
+    };
+  }, []);
 
   async function bring(files: readonly File[]): Promise<void> {
     try {

@@ -10,4 +10,10 @@ const playground = createPlayground(openWorker, () => !calm.matches);
 const game = document.getElementById('game')!;
 game.replaceChildren();
 render(<App playground={playground} />, game);
-void playground.open();
+void playground.open().then(() => {
+  if (globalThis.crossOriginIsolated) return;
+  playground.tell(
+    'note',
+    'This page is not cross-origin isolated, so WebAssembly has one thread; `gan-onnx playground` serves it as it should be.',
+  );
+});

@@ -138,8 +138,21 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
     stopped({ message }) {
       leave('playing');
       tell('problem', message);
+      void refresh();
     },
   };
+
+  /** Where the run stands after the worker has gone back to a save, and on which device. */
+  async function refresh(): Promise<void> {
+    await busily('Going back to the last save', async () => {
+      await stand(await line().ask('pause'));
+    });
+  }
+
+  /** The run stands still there. */
+  async function stand(info: RunInfo): Promise<void> {
+    change({ info, step: info.step, offered: false, looks: keepLook(state.looks, await line().ask('look')) });
+  }
 
   function line(): Connection {
     connection ??= connect(openWorker(), {
@@ -208,8 +221,7 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
     if (state.phase !== 'playing') return;
     change({ phase: 'busy' });
     await busily('Pausing', async () => {
-      const info = await line().ask('pause');
-      change({ info, step: info.step, looks: keepLook(state.looks, await line().ask('look')) });
+      await stand(await line().ask('pause'));
     });
   }
 
@@ -245,13 +257,7 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
     pause,
     async step() {
       await busily('One step', async () => {
-        const info = await line().ask('step', 1);
-        change({
-          info,
-          step: info.step,
-          offered: false,
-          looks: keepLook(state.looks, await line().ask('look')),
-        });
+        await stand(await line().ask('step', 1));
       });
     },
     async reset() {

@@ -1,6 +1,7 @@
 /** All that decides a run, as a form; what is changed counts from the next beginning on. */
 
 import type { DataChoice, Settings } from '../protocol.js';
+import { Button } from './button.js';
 import {
   CHANNELS,
   DATA_KINDS,
@@ -181,9 +182,9 @@ export function SettingsForm(props: SettingsFormProps) {
             : 'Changed; the run keeps its own until you begin anew.'}
         </p>
         <div class="row">
-          <button type="submit" class="primary" disabled={blocked || busy}>
+          <Button primary submits off={blocked || busy}>
             Begin anew with these
-          </button>
+          </Button>
           <button type="button" onClick={onUndo}>
             Undo
           </button>

@@ -2,6 +2,7 @@
 
 import { useId, useState } from 'preact/hooks';
 import type { Requests } from '../protocol.js';
+import { Button } from './button.js';
 import { FILES } from './explanations.js';
 import { Prose } from './prose.js';
 
@@ -33,14 +34,13 @@ export function TakeHome({ busy, onTake, onBring }: TakeHomeProps) {
       <ul>
         {BUTTONS.map(({ what, label, explanation }) => (
           <li key={what}>
-            <button
-              type="button"
-              disabled={busy || taking !== undefined}
-              aria-describedby={`${id}-${what}`}
+            <Button
+              off={busy || taking !== undefined}
+              describedBy={`${id}-${what}`}
               onClick={() => void take(what)}
             >
               {taking === what ? 'Packing …' : `Save ${label}`}
-            </button>
+            </Button>
             <p class="hint" id={`${id}-${what}`}>
               <Prose text={explanation} />
             </p>

@@ -1,6 +1,7 @@
 /** Play, pause, step and reset, and where the run stands. */
 
 import type { PlaygroundDevice } from '../protocol.js';
+import { Button } from './button.js';
 import { ProgressLine } from './notices.js';
 import { counted, perSecond } from './numbers.js';
 import type { PlaygroundState } from './playground.js';
@@ -42,26 +43,20 @@ export function Transport({ state, onPlay, onPause, onStep, onReset }: Transport
         The run
       </h2>
       <div class="row buttons">
-        <button
-          type="button"
-          class="primary play"
-          disabled={!playing && still}
-          aria-describedby="transport-hint"
+        <Button
+          primary
+          off={!playing && still}
+          describedBy="transport-hint"
           onClick={playing ? onPause : onPlay}
         >
           {playing ? 'Pause' : 'Play'}
-        </button>
-        <button type="button" disabled={still} aria-describedby="transport-hint" onClick={onStep}>
+        </Button>
+        <Button off={still} describedBy="transport-hint" onClick={onStep}>
           Step
-        </button>
-        <button
-          type="button"
-          disabled={!playing && still}
-          aria-describedby="transport-hint"
-          onClick={onReset}
-        >
+        </Button>
+        <Button off={!playing && still} describedBy="transport-hint" onClick={onReset}>
           Reset
-        </button>
+        </Button>
       </div>
       <dl class="facts">
         <Fact name="step" value={counted(step)} />
