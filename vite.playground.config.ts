@@ -35,6 +35,7 @@ export default defineConfig({
       output: {
         entryFileNames: ({ facadeModuleId }) =>
           facadeModuleId?.includes('/playground/worker/') ? 'training-worker.js' : 'model-worker.js',
+        chunkFileNames: '[name].js',
         paths: BESIDE,
         minify: true,
       },

@@ -10,7 +10,7 @@ import {
   type Schedule,
 } from '../export/index.js';
 import { UserError } from '../system/user-error.js';
-import { ADAM, DEFAULT_CONFIG, type RunConfig } from '../train/config.js';
+import { ADAM, DEFAULT_CONFIG, pointDefaults, type RunConfig } from '../train/config.js';
 import { DATASETS } from '../train/data/index.js';
 import { POINT_DISTRIBUTIONS } from '../train/data/points/distributions.js';
 import { PRESETS } from '../train/presets.js';
@@ -51,17 +51,18 @@ export function choiceOption(flags: string, description: string, table: object):
   return new Option(flags, description).choices(Object.keys(table));
 }
 
-/** The dataset flag; whoever gives it a folder is told how folders are given. */
-export function datasetOption(): Option {
+/** The dataset flag; whoever gives it a folder is told how folders are given. @param toyData whether it may be toy data */
+export function datasetOption({ toyData = false } = {}): Option {
   const option = choiceOption('--dataset <name>', 'data to learn (default: digits)', DATASETS);
   return option.argParser((text) => {
     if (Object.hasOwn(DATASETS, text)) return text;
     if (Object.hasOwn(POINT_DISTRIBUTIONS, text)) {
+      if (toyData) return text;
       throw new InvalidArgumentError(
         `${text} is toy data, of points and not of images: gan-onnx figure theory --data ${text} trains on it.`,
       );
     }
-    const names = Object.keys(DATASETS).join(', ');
+    const names = Object.keys(toyData ? { ...DATASETS, ...POINT_DISTRIBUTIONS } : DATASETS).join(', ');
     throw new InvalidArgumentError(
       /[/\\.]/.test(text)
         ? `A folder of images is given by --dataset images --data-dir ${text}.`
@@ -128,7 +129,11 @@ function optimizerSpec(flags: ConfigFlags, base: OptimizerSpec): OptimizerSpec {
 /** The settings of a run (those of an earlier one, or defaults and preset), then the flags that were given. */
 export function runConfig(flags: ConfigFlags, stored?: RunConfig): RunConfig {
   const preset = flags.preset === undefined ? {} : PRESETS[flags.preset]!.settings;
-  const base: RunConfig = { ...(stored ?? { ...DEFAULT_CONFIG, ...preset }) };
+  const toy =
+    flags.dataset !== undefined && Object.hasOwn(POINT_DISTRIBUTIONS, flags.dataset)
+      ? pointDefaults(flags.dataset)
+      : {};
+  const base: RunConfig = { ...(stored ?? { ...DEFAULT_CONFIG, ...preset, ...toy }) };
   // Whoever asks for so many epochs does not want the preset's own end.
   if (flags.nEpochs !== undefined) delete base.maxSteps;
   return {

@@ -5,6 +5,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
+import { ELEMENT_FILES, type EmbedDevice, PAGE_STYLE, pageText, RUNTIME_FILES } from '../embed/page-text.js';
 import { describeGenerator, INTERPOLATIONS } from '../infer/index.js';
 import { MAX_DOWNLOAD_BYTES } from '../infer/model-file.js';
 import { checkWritable, copyFileAtomically, writeFileAtomically } from '../system/files.js';
@@ -30,76 +31,28 @@ interface EmbedFlags extends GeneratorFlags {
   serve?: number | true;
 }
 
-/** ONNX Runtime's files that a page needs for each device. */
-const WASM_FILES = ['ort.wasm.min.mjs', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm'];
-const WEBGPU_FILES = [
-  'ort.webgpu.min.mjs',
-  'ort-wasm-simd-threaded.asyncify.mjs',
-  'ort-wasm-simd-threaded.asyncify.wasm',
-];
-const RUNTIME_FILES = {
-  auto: [...WASM_FILES, ...WEBGPU_FILES],
-  wasm: WASM_FILES,
-  webgpu: WEBGPU_FILES,
-} satisfies Record<string, readonly string[]>;
-
-type EmbedDevice = keyof typeof RUNTIME_FILES;
-
-/** The element and its worker, as the build bundles them. */
-const ELEMENT_FILES = ['gan-sampler.js', 'gan-sampler-worker.js'];
-
-const STYLE = `
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
-body { max-width: 32rem; margin: 0 auto; padding: 1rem; }
-h1 { font-size: 1.5rem; }
-`;
-
-/** All that the page needs, and nothing else: the one style is named by what it says. */
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self'",
-  "connect-src 'self'",
-  `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
-
-/** Text inside HTML. */
-function escaped(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  return text.replace(/[&<>"]/g, (character) => entities[character]!);
-}
+/** What names the page's one style in its policy. */
+const STYLE_HASH = createHash('sha256').update(PAGE_STYLE).digest('base64');
 
 function page(flags: EmbedFlags): string {
   const { count, seed, device, sliders, interpolate, controls, title } = flags;
   const foreign = Object.entries(generatorSettings(flags)).map(
-    ([name, value]) => `${name}="${escaped(String(value))}"`,
+    ([name, value]) => [name, String(value)] as const,
   );
-  const attributes = [
-    'src="generator.onnx"',
-    `count="${count}"`,
-    `seed="${seed}"`,
-    `device="${device}"`,
-    ...(sliders === undefined ? [] : [`sliders="${sliders}"`]),
-    ...(interpolate === undefined ? [] : [`interpolate="${interpolate}"`]),
-    ...(controls ? ['controls'] : []),
-    ...foreign,
-  ];
-  return `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<title>${escaped(title)}</title>
-<style>${STYLE}</style>
-<script type="module" src="gan-sampler.js"></script>
-<main>
-<h1>${escaped(title)}</h1>
-<gan-sampler ${attributes.join(' ')}></gan-sampler>
-</main>
-</html>
-`;
+  return pageText(
+    title,
+    [
+      ['src', 'generator.onnx'],
+      ['count', String(count)],
+      ['seed', String(seed)],
+      ['device', device],
+      ...(sliders === undefined ? [] : [['sliders', String(sliders)] as const]),
+      ...(interpolate === undefined ? [] : [['interpolate', interpolate] as const]),
+      ...(controls ? [['controls', ''] as const] : []),
+      ...foreign,
+    ],
+    STYLE_HASH,
+  );
 }
 
 /** Names of the page's files, with where each is copied from. */

@@ -6,6 +6,7 @@ import { slicedWasserstein } from '../evaluate/index.js';
 import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from '../train/best-generator.js';
 import { MAX_K } from '../train/config.js';
+import type { AnyDataset } from '../train/data/dataset.js';
 import { fastestDevice, probeApart } from '../train/device-probe.js';
 import { DEVICES, type DeviceName } from '../train/devices.js';
 import { ENGINES, type EngineName } from '../train/engines.js';
@@ -46,7 +47,7 @@ function options(): Option[] {
   const positive = { min: 1 };
   return [
     presetOption(),
-    datasetOption(),
+    datasetOption({ toyData: true }),
     new Option('--data-dir <folder>', "folder of the dataset's files, or of images"),
     new Option('--skip-broken', 'go on without the image files that are broken'),
     integerOption('--train-images <n>', 'train on the first n images (default: all)', positive),
@@ -170,7 +171,7 @@ async function runDevice(
 async function trainWithProgress(
   flags: TrainFlags,
   version: string,
-): Promise<{ result: RunResult; interruption: unknown }> {
+): Promise<{ result: RunResult; interruption: unknown; isPoints: boolean }> {
   const place = await runPlace(flags);
   const { config, out } = place;
   let progress: Progress | undefined;
@@ -209,7 +210,7 @@ async function trainWithProgress(
             start({ length, done, dataset }) {
               say(
                 `${done === 0 ? 'training' : `going on after step ${done} with`} ${config.gan} on ${dataset.name} ` +
-                  `(${dataset.count} images of ${dataset.shape.join(' x ')}), ` +
+                  `(${inWords(dataset)}), ` +
                   `${length.steps} steps of batch ${config.batchSize}, into ${out}`,
               );
               progress = createProgress(length.steps, 'steps');
@@ -227,7 +228,7 @@ async function trainWithProgress(
             },
           },
         });
-        return { result, interruption: signal.reason };
+        return { result, interruption: signal.reason, isPoints: config.gan === 'points' };
       },
       () => say('ending as soon as it is safe (Ctrl-C again ends at once)'),
     );
@@ -236,10 +237,17 @@ async function trainWithProgress(
   }
 }
 
+/** What a dataset consists of; toy data has one axis, coordinates. */
+function inWords({ count, shape }: AnyDataset['description']): string {
+  if (shape.length > 1) return `${count} images of ${shape.join(' x ')}`;
+  return shape[0] === 1 ? 'fresh points on a line' : 'fresh points in the plane';
+}
+
 /** What the user reads at the end. */
 function summary(
   { steps, interrupted, samples, generator, best, checkpoint }: RunResult,
   out: string,
+  isPoints: boolean,
 ): string {
   const bestLine =
     best === undefined
@@ -249,7 +257,8 @@ function summary(
     `${interrupted ? 'interrupted' : 'done'} after ${steps} steps\n` +
     `sample grid:  ${samples}\ngenerator:    ${generator}\n${bestLine}` +
     `checkpoint:   ${checkpoint}\n` +
-    `more samples: gan-onnx sample ${generator} --count 100 --out more.png\n` +
+    // The command samples images.
+    (isPoints ? '' : `more samples: gan-onnx sample ${generator} --count 100 --out more.png\n`) +
     `to go on:     gan-onnx train --resume ${out}${interrupted ? '' : ' --n-epochs <more>'}\n`
   );
 }
@@ -265,8 +274,8 @@ export function trainCommand(version: string): Command {
       printPresets();
       return;
     }
-    const { result, interruption } = await trainWithProgress(flags, version);
-    process.stdout.write(summary(result, dirname(result.generator)));
+    const { result, interruption, isPoints } = await trainWithProgress(flags, version);
+    process.stdout.write(summary(result, dirname(result.generator), isPoints));
     if (result.interrupted) throw interruption;
   });
 }

@@ -7,7 +7,7 @@ import { UserError } from '../system/user-error.js';
 import { CheckpointStore } from './checkpoint-store.js';
 import type { RunConfig } from './config.js';
 import { configDifferences, parseConfig } from './config-file.js';
-import type { DatasetDescription } from './data/dataset.js';
+import type { AnyDataset } from './data/dataset.js';
 import { CHECKPOINT_FILES, decodeRunCheckpoint, type RunCheckpoint } from './run-checkpoint.js';
 import { checkResumable, RUN_FILES } from './run-directory.js';
 
@@ -111,7 +111,11 @@ export function requireSameConfig(path: string, { record }: RunCheckpoint, confi
 /**
  * @throws UserError when the data are not those that the run has seen
  */
-export function requireSameData(path: string, { record }: RunCheckpoint, data: DatasetDescription): void {
+export function requireSameData(
+  path: string,
+  { record }: RunCheckpoint,
+  data: AnyDataset['description'],
+): void {
   if (record.data === data.sha256) return;
   throw new UserError(
     `--resume ${path}: the images of ${data.name} are not those of this run (SHA-256 ${data.sha256.slice(0, 12)}..., ` +

@@ -9,6 +9,7 @@ import { UserError } from '../system/user-error.js';
 import { type GeneratorMeasure, referenceImages, scoreGenerator } from './best-generator.js';
 import { configGan, type RunConfig } from './config.js';
 import { type AnyDataset, holdsPoints } from './data/dataset.js';
+import { pointPicture, samplePoints } from './point-picture.js';
 import { type BestScore, encodeRunCheckpoint } from './run-checkpoint.js';
 import type { RunDirectory } from './run-directory.js';
 import type { Trainer } from './trainer.js';
@@ -36,6 +37,9 @@ export interface KeeperOptions {
 /** Images in samples.png, and in a row of it. */
 const SAMPLES = 100;
 const SAMPLE_COLUMNS = 10;
+
+/** Points in samples.png of toy data. */
+const POINTS = 2000;
 
 /** Whether all elements are numbers. Written as a sum, for speed: 0 times NaN or infinity is NaN, and stays. */
 function allFinite(data: Float32Array | Int32Array): boolean {
@@ -171,8 +175,15 @@ export class RunKeeper {
   }
 
   private async exportGenerator(state: GanState): Promise<void> {
-    const { config, directory } = this.options;
+    const { config, directory, dataset } = this.options;
     const bytes = this.model(state);
+    const gan = configGan(config);
+    if ('points' in gan && holdsPoints(dataset)) {
+      const points = await samplePoints(bytes, gan, { count: POINTS, seed: config.seed });
+      directory.write('generator', bytes);
+      directory.write('samples', await encodePng(pointPicture(points, dataset.points)));
+      return;
+    }
     const generator = await Generator.load(bytes, this.load);
     try {
       const samples = await this.asDivergence(generator.sample({ count: SAMPLES, seed: config.seed }));

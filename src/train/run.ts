@@ -7,12 +7,14 @@ import { isWithin, realPath } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from './best-generator.js';
 import { type RunConfig, type RunLength, validateConfig } from './config.js';
-import type { DataProgress, Dataset, DatasetDescription } from './data/dataset.js';
+import { type AnyDataset, type DataProgress, type Dataset, holdsPoints } from './data/dataset.js';
 import { firstImages } from './data/first-images.js';
 import { datasetEntry, openDataset } from './data/index.js';
+import { isPointData, openPoints } from './data/points/dataset.js';
 import type { DeviceName } from './devices.js';
 import { type ChosenEngine, chooseEngine, type EngineName } from './engines.js';
 import { checkCheckpointSize, checkMemory } from './memory.js';
+import { pointPicture } from './point-picture.js';
 import { requireSameConfig, requireSameData } from './resume.js';
 import { type BestScore, holdsMoments, type RunCheckpoint } from './run-checkpoint.js';
 import { checkResumable, checkRunDirectory, RunDirectory } from './run-directory.js';
@@ -62,7 +64,7 @@ export interface RunEvents {
   /** How far it has come; the last time `done` is `total`. */
   count?(progress: DataProgress): void;
   /** @param run.done steps that were done before, when the run was resumed */
-  start?(run: { length: RunLength; done: number; dataset: DatasetDescription; out: string }): void;
+  start?(run: { length: RunLength; done: number; dataset: AnyDataset['description']; out: string }): void;
   step?(report: StepReport, ms: number): void;
   image?(path: string): void;
   /** A generator was judged. */
@@ -106,15 +108,16 @@ export async function train(options: RunOptions): Promise<RunResult> {
   const chosen = chooseEngine(engine, config.optimizer, { ...threads, ...device, ...perCall });
   const dataset = await openData(options);
   try {
-    checkMemory(config, dataset.description.count, dataset.onDisk ? 0 : dataset.description.count);
+    const inMemory = holdsPoints(dataset) || dataset.onDisk ? 0 : dataset.description.count;
+    checkMemory(config, dataset.description.count, inMemory);
     return await trainOn(dataset, chosen, options);
   } finally {
-    dataset.close?.();
+    if (!holdsPoints(dataset)) dataset.close?.();
   }
 }
 
 /** Trains on a dataset that is open. */
-async function trainOn(dataset: Dataset, chosen: ChosenEngine, options: RunOptions): Promise<RunResult> {
+async function trainOn(dataset: AnyDataset, chosen: ChosenEngine, options: RunOptions): Promise<RunResult> {
   const { config, out, signal, version, resume, engine = 'session', on = {} } = options;
   const { logInterval = chosen.logInterval } = options;
   if (resume !== undefined) requireSameData(out, resume, dataset.description);
@@ -146,7 +149,11 @@ async function trainOn(dataset: Dataset, chosen: ChosenEngine, options: RunOptio
       ...(resume === undefined ? {} : { savedStep: resume.step }),
       ...(on.score === undefined ? {} : { onScore: on.score }),
     });
-    await loop(trainer, directory, keeper, { ...options, logInterval, stepsPerCall: chosen.stepsPerCall });
+    await loop(trainer, dataset, directory, keeper, {
+      ...options,
+      logInterval,
+      stepsPerCall: chosen.stepsPerCall,
+    });
     const interrupted = trainer.done < trainer.length.steps;
     await keeper.finish(interrupted);
     return {
@@ -171,7 +178,8 @@ function checkLimits(config: RunConfig, engine: EngineName): void {
 
 /** Refuses a folder that the run may not be written to, before anything slow begins. */
 function checkPlace({ config, out, force = false, resume, dataDir }: RunOptions): void {
-  const isAllData = datasetEntry(config.dataset).files === 'all' && dataDir !== undefined;
+  const isAllData =
+    !isPointData(config.dataset) && datasetEntry(config.dataset).files === 'all' && dataDir !== undefined;
   if (isAllData && isWithin(realPath(dataDir), realPath(out))) {
     throw new UserError(
       `--out ${out} lies in --data-dir ${dataDir}, where the run's pictures would become data: choose a folder outside`,
@@ -185,7 +193,14 @@ function checkPlace({ config, out, force = false, resume, dataDir }: RunOptions)
   }
 }
 
-async function openData(options: RunOptions): Promise<Dataset> {
+async function openData(options: RunOptions): Promise<AnyDataset> {
+  const { config, dataDir } = options;
+  if (!isPointData(config.dataset)) return openImages(options);
+  if (dataDir !== undefined) throw new UserError(`--data-dir ${dataDir}: toy data is not made of files`);
+  return openPoints(config.dataset, config.drawn);
+}
+
+async function openImages(options: RunOptions): Promise<Dataset> {
   const { config, dataDir, dataWorkers, skipBroken, signal, on = {} } = options;
   const { count } = datasetEntry(config.dataset);
   checkMemory(config, Math.max(count, config.batchSize), count);
@@ -223,6 +238,7 @@ function forgottenMoments({ step, record }: RunCheckpoint): string {
 /** Steps until the run's length or the signal; at least one, unless all are done. */
 async function loop(
   trainer: Trainer,
+  dataset: AnyDataset,
   directory: RunDirectory,
   keeper: RunKeeper,
   options: RunOptions & { logInterval: number; stepsPerCall: number },
@@ -245,7 +261,7 @@ async function loop(
           pending = { steps: 0, ms: 0 };
         }
         if (generated !== undefined) {
-          const path = await writeGrid(generated, step, directory, config);
+          const path = await writePicture(generated, dataset, step, directory, config);
           on.image?.(path);
         }
         on.step?.(report, ms);
@@ -295,6 +311,18 @@ function requireFinite(step: number, metrics: Metrics, directory: RunDirectory):
   if (bad !== undefined) throw diverged(step, `${bad[0]} is ${bad[1]}`, directory);
 }
 
+/** Toy data is drawn as points over its density, images as gan.py draws them. */
+async function writePicture(
+  generated: Float32Array,
+  dataset: AnyDataset,
+  step: number,
+  directory: RunDirectory,
+  config: RunConfig,
+): Promise<string> {
+  if (!holdsPoints(dataset)) return writeGrid(generated, step, directory, config);
+  return directory.writeImage(step, await encodePng(pointPicture(generated, dataset.points)));
+}
+
 /** gan.py's picture: the first 25 images of the training batch, scaled by the smallest and largest value. */
 async function writeGrid(
   generated: Float32Array,
@@ -311,7 +339,7 @@ async function writeGrid(
 }
 
 /** config.json: the settings, and what they were applied to. */
-function configJson(options: RunOptions, data: DatasetDescription): string {
+function configJson(options: RunOptions, data: AnyDataset['description']): string {
   const { config, version, dataDir, skipBroken } = options;
   const place = {
     ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),

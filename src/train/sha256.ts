@@ -24,3 +24,8 @@ export function createSha256(): Sha256 {
 export function sha256Hex(data: Uint8Array | string): string {
   return bytesToHex(hash(typeof data === 'string' ? new TextEncoder().encode(data) : data));
 }
+
+/** The digest of a text in base 64, as content security policies have it. */
+export function sha256Base64(text: string): string {
+  return btoa(String.fromCharCode(...hash(new TextEncoder().encode(text))));
+}

@@ -92,12 +92,46 @@ describe('gan-onnx figure theory', () => {
   );
 });
 
-describe('gan-onnx train', () => {
-  it('says where toy data can be trained on', async () => {
-    const { code, stderr } = await ganOnnx(['train', '--dataset', 'ring']);
-    expect(code).toBe(2);
-    expect(stderr).toContain(
-      'ring is toy data, of points and not of images: gan-onnx figure theory --data ring',
-    );
+describe('gan-onnx train on toy data', () => {
+  const folder = temporaryFolder();
+  const small = [
+    '--batch-size',
+    '16',
+    '--threads',
+    '1',
+    '--checkpoint-interval',
+    '2',
+    '--sample-interval',
+    '3',
+  ];
+
+  it('trains, goes on to the same end as a run without a break, and draws points', async () => {
+    const [whole, broken] = [join(folder, 'whole'), join(folder, 'broken')];
+    const train = ['train', '--dataset', 'ring', ...small];
+    const first = await ganOnnx([...train, '--max-steps', '6', '--out', whole]);
+    expect(first.stderr).toContain('training points on ring (fresh points in the plane), 6 steps');
+    expect(first.stdout).not.toContain('more samples');
+    expect((await ganOnnx([...train, '--max-steps', '4', '--out', broken])).code).toBe(0);
+    const { code } = await ganOnnx(['train', '--resume', broken, '--max-steps', '6', '--threads', '1']);
+    expect(code).toBe(0);
+    const generator = (run: string) => readFileSync(join(run, 'generator.onnx'));
+    expect(generator(broken).equals(generator(whole))).toBe(true);
+    const pictures = ['samples.png', 'images/0.png', 'images/3.png'];
+    for (const name of pictures) {
+      expect(readFileSync(join(whole, name)).subarray(1, 4).toString('latin1')).toBe('PNG');
+    }
+  }, 60_000);
+
+  it('refuses networks and flags for images in one line', async () => {
+    const out = join(folder, 'refused');
+    const refused = async (...flags: string[]) => {
+      const { code, stderr } = await ganOnnx(['train', '--dataset', 'ring', '--out', out, ...flags]);
+      expect(code).toBe(1);
+      expect(existsSync(out)).toBe(false);
+      return stderr;
+    };
+    expect(await refused('--network', 'mlp')).toContain('dataset ring is made of points, and gan mlp is not');
+    expect(await refused('--data-dir', folder)).toContain('toy data is not made of files');
+    expect(await refused('--train-images', '9')).toContain('toy data has no images');
   });
 });

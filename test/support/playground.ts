@@ -25,7 +25,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 };
 
-/** A page that talks to the worker, and nothing else. Typed arrays travel to the test as lists. */
+/** A page that talks to the worker, and nothing else. Typed arrays travel to the test as lists, files in base 64. */
 const PAGE = `<!doctype html><meta charset="utf-8"><title>test</title><link rel="icon" href="data:,">
 <script type="module">
 const worker = new Worker('training-worker.js', { type: 'module' });
@@ -43,9 +43,15 @@ globalThis.ask = (request, argument) =>
     waiting.set(next, resolve);
     worker.postMessage({ id: next++, request, argument });
   });
+const base64 = (bytes) => {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 30000) text += String.fromCharCode(...bytes.subarray(at, at + 30000));
+  return btoa(text);
+};
 globalThis.plain = (value) =>
-  JSON.parse(JSON.stringify(value ?? null, (_, v) => {
+  JSON.parse(JSON.stringify(value ?? null, (key, v) => {
     if (v instanceof File) return v.name;
+    if (key === 'bytes') return base64(v);
     return ArrayBuffer.isView(v) ? Array.from(v) : v;
   }));
 </script>`;
@@ -76,7 +82,7 @@ function serve(isolated: boolean): Promise<Server> {
 
 export interface OpenPlayground {
   page: Page;
-  /** Asks the worker; throws with its one line when it refuses. Typed arrays come back as lists. */
+  /** Asks the worker; throws with its one line when it refuses. Typed arrays come back as lists, bytes of files in base 64. */
   ask<Name extends keyof Requests>(
     request: Name,
     argument?: Parameters<Requests[Name]>[0],

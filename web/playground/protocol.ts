@@ -11,11 +11,14 @@ export type PlaygroundDevice = 'auto' | 'webgpu' | 'wasm' | 'training-api';
 export type DataChoice =
   /** A toy distribution with an exact density. */
   | { kind: 'points'; name: PointDistributionName }
-  /** Points drawn by hand, float32 [n, dimension] within the range: a round Gaussian around each. */
+  /** Points drawn by hand, float32 [n, dimension] within DRAWN_RANGE, at most MAX_DRAWN: a round Gaussian around each. */
   | { kind: 'drawn'; dimension: 1 | 2; points: Float32Array }
   /** The digits that gan-onnx draws itself. */
   | { kind: 'digits' }
-  /** The visitor's own image files, which never leave the page; decoded in the worker. */
+  /**
+   * The visitor's own image files, which never leave the page; decoded in the worker. None at all stands for the images of
+   * the run that is open, in its size: after a reload there are no files any more.
+   */
   | { kind: 'images'; files: readonly File[] };
 
 /** All that decides a run. */

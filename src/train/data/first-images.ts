@@ -1,7 +1,7 @@
 /** The first images of a dataset as a dataset of their own: the part that a published result was trained on. */
 
-import { createHash } from 'node:crypto';
 import { UserError } from '../../system/user-error.js';
+import { createSha256 } from '../sha256.js';
 import type { Dataset } from './dataset.js';
 import { imageChunks } from './image-chunks.js';
 
@@ -28,7 +28,7 @@ export function firstImages(dataset: Dataset, count: number): Dataset {
       dataset.read(indices, out);
     },
   };
-  const hash = createHash('sha256');
+  const hash = createSha256();
   for (const images of imageChunks(part)) hash.update(images);
-  return { ...part, description: { ...part.description, sha256: hash.digest('hex') } };
+  return { ...part, description: { ...part.description, sha256: hash.hex() } };
 }

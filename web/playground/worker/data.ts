@@ -2,6 +2,7 @@
 
 import type { AnyDataset, Dataset } from '../../../src/train/data/dataset.js';
 import { DIGIT_SIZE, digitsOnDemand, openDigits } from '../../../src/train/data/digits.js';
+import { firstImages } from '../../../src/train/data/first-images.js';
 import { isPointData, openPoints } from '../../../src/train/data/points/dataset.js';
 import { resizeDataset } from '../../../src/train/data/resize.js';
 import type { RunConfig } from '../../../src/train/web.js';
@@ -23,11 +24,12 @@ async function openSizedDigits(imageSize: number, emit: Emit): Promise<Dataset> 
  * @param images the visitor's own images, for dataset `images`
  */
 export async function openData(
-  { dataset, drawn, imageSize }: RunConfig,
+  { dataset, drawn, imageSize, trainImages }: RunConfig,
   images: Dataset | undefined,
   emit: Emit,
 ): Promise<AnyDataset> {
   if (isPointData(dataset)) return openPoints(dataset, drawn);
   if (dataset === 'images') return images!;
-  return openSizedDigits(imageSize, emit);
+  const digits = await openSizedDigits(imageSize, emit);
+  return trainImages === undefined ? digits : firstImages(digits, trainImages);
 }

@@ -55,6 +55,7 @@ export async function openImageViewer(ort: WebOrt, gan: GanSpec, dataset: Datase
         data: dataDrawing(data, gan.image),
       };
     },
+    generate: (state, latents) => generator.run(state, latents),
     explore: async (state, latents) => generatedDrawing(await generator.run(state, latents), gan.image),
     release: () => generator.release(),
   };

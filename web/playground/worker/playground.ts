@@ -2,9 +2,9 @@
 
 import type { Dataset } from '../../../src/train/data/dataset.js';
 import { holdsPoints } from '../../../src/train/data/dataset.js';
-import type { RunCheckpoint } from '../../../src/train/run-checkpoint.js';
-import { configGan, type RunConfig, UserError } from '../../../src/train/web.js';
-import type { PlaygroundEvent, Requests, RunInfo, Settings } from '../protocol.js';
+import { holdsMoments, type RunCheckpoint } from '../../../src/train/run-checkpoint.js';
+import { type RunConfig, UserError } from '../../../src/train/web.js';
+import type { NamedFile, PlaygroundEvent, Requests, RunInfo, Settings } from '../protocol.js';
 import { openData } from './data.js';
 import { decodeImages, imageDataset } from './images.js';
 import { createKeeper, Diverged } from './keeper.js';
@@ -13,6 +13,7 @@ import { type OpenRun, openRun, type RunRequest } from './open-run.js';
 import { createQueue } from './queue.js';
 import { configOfSettings, settingsOfConfig } from './settings.js';
 import { trainOn } from './training.js';
+import type { Viewed } from './viewed.js';
 import type { Watch } from './viewer.js';
 
 /** Each request as a promise of its answer. */
@@ -34,6 +35,8 @@ function fittingBatch(wanted: number, count: number): number {
   return size;
 }
 
+const baggage = () => import('./baggage.js');
+
 /** Training that goes on. */
 interface Going {
   /** Whether it goes on until `pause`. */
@@ -53,6 +56,7 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
   const keeper = createKeeper(emit);
   let run: OpenRun | undefined;
   let going: Going | undefined;
+  let viewed: Viewed | undefined;
   let watch: Watch = { interval: 500, seed: 0, count: 25 };
 
   function opened(): OpenRun {
@@ -169,6 +173,17 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
     };
   }
 
+  /** The images of a checkpoint: those beside it, or those of the run that is open. */
+  async function broughtImages(config: RunConfig, files: readonly NamedFile[]): Promise<Dataset | undefined> {
+    if (config.dataset !== 'images') return undefined;
+    const { imageSize } = config;
+    const target = { imageSize, channels: config.channels as 1 | 3 };
+    const blobs = files.map(({ name, bytes }) => new File([bytes as Uint8Array<ArrayBuffer>], name));
+    const found = blobs.length > 0 ? (await decodeImages(blobs, target, emit)).dataset : openImages(config);
+    if (found !== undefined) return found;
+    throw new UserError('the images of this run are not with its checkpoint: bring the zip that has both');
+  }
+
   async function saved(): Promise<RunInfo> {
     const current = opened();
     try {
@@ -194,14 +209,32 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
         if (dataset.description.sha256 !== found.checkpoint.record.data) return undefined;
         return replace({ settings, config, dataset, skipped: found.skipped }, found.checkpoint);
       }),
-    bring: async () => {
-      throw new UserError('bringing a checkpoint is not built yet');
-    },
-    view: async (file) => {
-      if (file !== null) throw new UserError('bringing a generator is not built yet');
-      const { latent } = configGan(opened().request.config);
-      return { source: 'run', latentSize: latent.size, distribution: latent.distribution.kind };
-    },
+    bring: async (files) =>
+      (await change(async () => {
+        const { checkpoint, images } = (await baggage()).readRunFiles(files);
+        const { config, data } = checkpoint.record;
+        const settings = settingsOfConfig(config, run?.request.settings.device ?? 'auto');
+        const dataset = await openData(config, await broughtImages(config, images), emit);
+        if (dataset.description.sha256 !== data) {
+          throw new UserError(
+            `the ${dataset.description.name} here are not the data that this checkpoint has seen`,
+          );
+        }
+        const found = await replace({ settings, config, dataset }, checkpoint);
+        if (!holdsMoments(checkpoint)) {
+          emit({ kind: 'notice', message: 'the checkpoint has no moments of Adam, which begins anew' });
+        }
+        return found;
+      }))!,
+    view: (file) =>
+      queue.run(async () => {
+        const next = file === null ? undefined : await (await baggage()).openViewed(file);
+        await viewed?.release();
+        viewed = next;
+        if (next !== undefined) return next.info;
+        const { latent } = opened().gan;
+        return { source: 'run', latentSize: latent.size, distribution: latent.distribution.kind };
+      }),
     async play() {
       opened();
       if (going !== undefined && !going.endless) await going.ended;
@@ -230,15 +263,14 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
       }),
     explore: (latents) =>
       queue.run(async () => {
-        const { viewer, state, gan } = opened();
-        const count = latents.length / gan.latent.size;
-        whole('the number of latents', count, MAX_DRAWN);
+        const size = viewed?.info.latentSize ?? opened().gan.latent.size;
+        whole('the number of latents', latents.length / size, MAX_DRAWN);
         if (!latents.every(Number.isFinite)) throw new UserError('a latent is not a number');
+        if (viewed !== undefined) return viewed.explore(latents);
+        const { viewer, state } = opened();
         return viewer.explore(await state(), latents);
       }),
-    take: async () => {
-      throw new UserError('taking files home is not built yet');
-    },
+    take: (what) => queue.run(async () => (await baggage()).take(what, opened(), emit)),
     forget: () => queue.run(() => keeper.forget()),
   };
 }

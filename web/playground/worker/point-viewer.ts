@@ -140,6 +140,7 @@ export async function openPointViewer(
 
   return {
     look: async (step, state) => ({ step, ...(await (dimension === 1 ? line : plane)(state)) }),
+    generate: (state, latents) => generator.run(state, latents),
     async explore(state, latents): Promise<Drawing> {
       const made = await generator.run(state, latents);
       return { kind: 'points', count: made.length / dimension, dimension, points: made };

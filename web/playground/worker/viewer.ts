@@ -12,7 +12,9 @@ export type Watch = Parameters<Requests['watch']>[0];
 
 export interface Viewer {
   look(step: number, state: GanState, watch: Watch): Promise<Look>;
-  /** What G makes of latents float32 [n, latentSize]. */
+  /** G of latents float32 [n, latentSize]: images float32 [n, C, H, W] in [-1, 1], or points [n, D]. */
+  generate(state: GanState, latents: Float32Array): Promise<Float32Array>;
+  /** The same as a drawing. */
   explore(state: GanState, latents: Float32Array): Promise<Drawing>;
   release(): Promise<void>;
 }
