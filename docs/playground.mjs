@@ -82,7 +82,7 @@ async function course() {
   await sheet.screenshot({ path: path('playground-course.png'), fullPage: true });
 }
 
-const desktop = await open(1280, 1000, 'light');
+const desktop = await open(1280, 820, 'light');
 await begin(desktop, 'Ring of eight', 1500);
 await desktop.screenshot({ path: path('playground-desktop.png') });
 await desktop.context().close();

@@ -12,12 +12,13 @@ import { ImageLooks } from './image-looks.js';
 import { Notices } from './notices.js';
 import { counted } from './numbers.js';
 import { Plane } from './plane.js';
-import type { Phase, Playground, PlaygroundState } from './playground.js';
+import type { Playground } from './playground.js';
 import { problemsOf } from './problems.js';
 import { readFiles } from './read-files.js';
 import { saveFile } from './save-file.js';
 import { lookAt, Scrubber } from './scrubber.js';
 import { SettingsForm } from './settings-form.js';
+import type { Phase, PlaygroundState } from './state.js';
 import { summaryOf } from './summary.js';
 import { TakeHome } from './take-home.js';
 import { type Theme, useTheme } from './theme.js';
@@ -63,10 +64,10 @@ function Pictures({ state, theme }: { state: PlaygroundState; theme: Theme }) {
   if (look === undefined) return <p class="wait">No picture yet.</p>;
   return (
     <>
-      <Scrubber looks={state.looks} at={at} onChange={setAt} />
       {look.kind === 'line' ? <FigureOne look={look} theme={theme} /> : null}
       {look.kind === 'plane' ? <Plane look={look} theme={theme} /> : null}
       {look.kind === 'images' ? <ImageLooks look={look} /> : null}
+      <Scrubber looks={state.looks} at={at} onChange={setAt} />
     </>
   );
 }

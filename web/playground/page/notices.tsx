@@ -2,7 +2,7 @@
 
 import type { Message } from './messages.js';
 import { counted } from './numbers.js';
-import type { PlaygroundState } from './playground.js';
+import type { PlaygroundState } from './state.js';
 
 function Line({ message, onDismiss }: { message: Message; onDismiss: (id: number) => void }) {
   return (

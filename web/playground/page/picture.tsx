@@ -1,4 +1,4 @@
-/** The frame of a picture: a title, the sentence that explains it, the picture, and its present values in words. */
+/** The frame of a picture: a title, the picture, its present values in words, and the sentence that explains it. */
 
 import type { ComponentChildren } from 'preact';
 import { Prose } from './prose.js';
@@ -15,14 +15,14 @@ export interface PictureProps {
 export function Picture({ title, explanation, reading, class: name = '', children }: PictureProps) {
   return (
     <figure class={`picture ${name}`}>
+      <h3>{title}</h3>
+      {children}
       <figcaption>
-        <h3>{title}</h3>
+        {reading === undefined ? null : <p class="reading">{reading}</p>}
         <p class="hint">
           <Prose text={explanation} />
         </p>
       </figcaption>
-      {children}
-      {reading === undefined ? null : <p class="reading">{reading}</p>}
     </figure>
   );
 }

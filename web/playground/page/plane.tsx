@@ -64,7 +64,7 @@ function gridLines({ manifold, manifoldLines }: PlaneLook, theme: Theme): ChartD
     data,
     showLine: true,
     pointRadius: 0,
-    borderColor: theme.g,
+    borderColor: `${theme.g}99`,
     borderWidth: 1,
     order: 3,
   } as ChartDataset;

@@ -1,47 +1,13 @@
 /** The state of the page and what a visitor can do to it: the one place that talks to the training worker. */
 
-import type {
-  Drawing,
-  ExplorerInfo,
-  Look,
-  NamedFile,
-  PlaygroundEvent,
-  Requests,
-  RunInfo,
-  Settings,
-} from '../protocol.js';
+import type { Drawing, NamedFile, PlaygroundEvent, Requests, RunInfo, Settings } from '../protocol.js';
 import { DATA_KINDS, kindOf, OPENING } from './choices.js';
 import { type Connection, connect } from './connection.js';
-import { addToCourse, type Course, emptyCourse } from './course.js';
+import { addToCourse, emptyCourse } from './course.js';
 import { keepLook } from './looks.js';
 import { type Message, withMessage } from './messages.js';
-
-export type Phase =
-  /** A run is being opened, or something else is awaited that stops all buttons. */
-  | 'busy'
-  | 'paused'
-  | 'playing'
-  /** The worker is gone, or there is no run. */
-  | 'dead';
-
-export interface PlaygroundState {
-  phase: Phase;
-  /** A run of an earlier visit is open, and nothing was done with it yet. */
-  offered: boolean;
-  info: RunInfo | undefined;
-  step: number;
-  stepsPerSecond: number;
-  /** Changed in place. */
-  course: Course;
-  looks: readonly Look[];
-  explorer: ExplorerInfo | undefined;
-  progress: { message: string; done?: number; total?: number } | undefined;
-  /** Milliseconds of training in the run; infinite for one of another visit, or that was brought along. */
-  trainedMs: number;
-  /** Step of the last save. */
-  saved: number | undefined;
-  messages: readonly Message[];
-}
+import { counted } from './numbers.js';
+import { initialState, type Phase, type PlaygroundState, skippedLine } from './state.js';
 
 export interface Playground {
   readonly state: PlaygroundState;
@@ -81,20 +47,7 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
   const listeners = new Set<() => void>();
   let connection: Connection | undefined;
   let scheduled: ReturnType<typeof setTimeout> | undefined;
-  let state: PlaygroundState = {
-    phase: 'busy',
-    offered: false,
-    info: undefined,
-    step: 0,
-    stepsPerSecond: 0,
-    course: emptyCourse(),
-    looks: [],
-    explorer: undefined,
-    progress: { message: 'Opening' },
-    trainedMs: 0,
-    saved: undefined,
-    messages: [],
-  };
+  let state = initialState();
   let playsSince: number | undefined;
 
   function publish(): void {
@@ -181,8 +134,8 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
     }
   }
 
-  /** A run is open: its first look, and the explorer. */
-  async function show(info: RunInfo, fresh: boolean): Promise<void> {
+  /** A run is open. Its first look costs a moment, and comes by itself where the run moves at once. */
+  async function show(info: RunInfo, looksFirst = true): Promise<void> {
     const { makes } = DATA_KINDS[kindOf(info.settings.data)];
     change({
       info,
@@ -190,19 +143,20 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
       stepsPerSecond: 0,
       trainedMs: info.step > 0 ? Number.POSITIVE_INFINITY : 0,
       explorer: undefined,
-      ...(fresh ? { course: emptyCourse(), looks: [], saved: undefined } : {}),
+      course: emptyCourse(),
+      looks: [],
+      saved: undefined,
     });
     for (const notice of info.notices) tell('note', notice);
     if (info.skipped.length > 0) tell('note', skippedLine(info.skipped));
     await line().ask('watch', { ...WATCH[makes], seed: info.settings.seed });
-    change({ looks: keepLook(state.looks, await line().ask('look')) });
-    change({ explorer: await line().ask('view', null) });
+    if (looksFirst) change({ looks: keepLook(state.looks, await line().ask('look')) });
   }
 
   async function restore(): Promise<boolean> {
     const info = await line().ask('restore');
     if (info === undefined) return false;
-    await show(info, true);
+    await show(info);
     return true;
   }
 
@@ -225,16 +179,30 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
     });
   }
 
-  async function start(settings: Settings): Promise<boolean> {
+  /** Shows a generator in the explorer; null is the run's own. */
+  async function view(file: NamedFile | null): Promise<void> {
+    try {
+      change({ explorer: await line().ask('view', file) });
+    } catch (error) {
+      tell('problem', inWords(error));
+    }
+  }
+
+  /** Begins a run in the place of the one that is open, and plays it if that is wanted. */
+  async function begin(settings: Settings, plays: boolean): Promise<boolean> {
     if (state.phase === 'playing') await pause();
     change({ messages: [] });
     const begun = await busily('Beginning', async () => {
       change({ offered: false });
-      await show(await line().ask('start', settings), true);
+      await show(await line().ask('start', settings), !plays);
     });
-    if (begun && movesAtOnce()) await play();
-    return begun;
+    if (!begun) return false;
+    if (plays) await play();
+    await view(null);
+    return true;
   }
+
+  const start = (settings: Settings): Promise<boolean> => begin(settings, movesAtOnce());
 
   const playground: Playground = {
     get state() {
@@ -249,8 +217,11 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
       const opened = await busily('Opening', async () => {
         found = await restore();
       });
-      if (found) return change({ offered: true });
-      if (opened || connection !== undefined) return void (await start(OPENING));
+      if (found) {
+        change({ offered: true });
+        return view(null);
+      }
+      if (opened || connection !== undefined) await start(OPENING);
     },
     start,
     play,
@@ -261,15 +232,7 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
       });
     },
     async reset() {
-      const played = state.phase === 'playing';
-      if (played) await pause();
-      change({ messages: [] });
-      const settings = state.info?.settings ?? OPENING;
-      const begun = await busily('Beginning', async () => {
-        change({ offered: false });
-        await show(await line().ask('start', settings), true);
-      });
-      if (begun && played) await play();
+      await begin(state.info?.settings ?? OPENING, state.phase === 'playing');
     },
     async restart() {
       connection?.close();
@@ -279,30 +242,24 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
       const opened = await busily('Opening the last save', async () => {
         found = await restore();
       });
-      if (found)
-        return tell(
-          'note',
-          `The run is back at step ${state.step.toLocaleString('en')}, where it was saved.`,
-        );
-      if (opened) return void (await start(settings));
+      if (found) {
+        tell('note', `The run is back at step ${counted(state.step)}, where it was saved.`);
+        return view(null);
+      }
+      if (opened) await start(settings);
     },
     async bring(files) {
       if (state.phase === 'playing') await pause();
       change({ messages: [] });
       const brought = await busily('Opening what you brought', async () => {
         const info = await line().ask('bring', files);
-        await show(info, true);
-        tell('note', `Opened at step ${info.step.toLocaleString('en')}, paused: press Play to go on.`);
+        await show(info);
+        tell('note', `Opened at step ${counted(info.step)}, paused: press Play to go on.`);
       });
+      if (brought) await view(null);
       return brought;
     },
-    async view(file) {
-      try {
-        change({ explorer: await line().ask('view', file) });
-      } catch (error) {
-        tell('problem', inWords(error));
-      }
-    },
+    view,
     async explore(latents) {
       try {
         return await line().ask('explore', latents);
@@ -323,11 +280,4 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
     dismiss: (id) => change({ messages: state.messages.filter((message) => message.id !== id) }),
   };
   return playground;
-}
-
-/** Files that were left out, in one line. */
-function skippedLine(skipped: RunInfo['skipped']): string {
-  const some = skipped.slice(0, 3).map(({ name, reason }) => `${name} (${reason})`);
-  const more = skipped.length > 3 ? `, and ${(skipped.length - 3).toLocaleString('en')} more` : '';
-  return `Left out: ${some.join(', ')}${more}.`;
 }

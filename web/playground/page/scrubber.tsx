@@ -44,7 +44,7 @@ export function Scrubber({ looks, at, onChange }: ScrubberProps) {
       />
       <output for={id}>{said}</output>
       <p class="hint" id={`${id}-hint`}>
-        The picture below at earlier steps; at the right end it follows the run.
+        The picture above at earlier steps; at the right end it follows the run.
       </p>
     </div>
   );

@@ -2,7 +2,7 @@
 
 import { latest } from './course.js';
 import { counted, shown } from './numbers.js';
-import type { PlaygroundState } from './playground.js';
+import type { PlaygroundState } from './state.js';
 
 const PHASES: Record<PlaygroundState['phase'], string> = {
   busy: 'One moment',

@@ -4,7 +4,7 @@ import type { PlaygroundDevice } from '../protocol.js';
 import { Button } from './button.js';
 import { ProgressLine } from './notices.js';
 import { counted, perSecond } from './numbers.js';
-import type { PlaygroundState } from './playground.js';
+import type { PlaygroundState } from './state.js';
 
 export interface TransportProps {
   state: PlaygroundState;
