@@ -93,7 +93,6 @@ describe('gan-onnx figure theory', () => {
 });
 
 describe('gan-onnx train on toy data', () => {
-  const folder = temporaryFolder();
   const small = [
     '--batch-size',
     '16',
@@ -106,6 +105,7 @@ describe('gan-onnx train on toy data', () => {
   ];
 
   it('trains, goes on to the same end as a run without a break, and draws points', async () => {
+    const folder = temporaryFolder();
     const [whole, broken] = [join(folder, 'whole'), join(folder, 'broken')];
     const train = ['train', '--dataset', 'ring', ...small];
     const first = await ganOnnx([...train, '--max-steps', '6', '--out', whole]);
@@ -123,6 +123,7 @@ describe('gan-onnx train on toy data', () => {
   }, 60_000);
 
   it('refuses networks and flags for images in one line', async () => {
+    const folder = temporaryFolder();
     const out = join(folder, 'refused');
     const refused = async (...flags: string[]) => {
       const { code, stderr } = await ganOnnx(['train', '--dataset', 'ring', '--out', out, ...flags]);

@@ -34,7 +34,11 @@ globalThis.events = [];
 let next = 1;
 worker.onerror = (event) => console.error('worker: ' + event.message);
 worker.onmessage = ({ data }) => {
-  if ('event' in data) return events.push({ ...data.event, at: performance.now() });
+  if ('event' in data) {
+    // Pictures are large, and nobody asks for those of the past.
+    const { kind, look, ...rest } = data.event;
+    return events.push({ kind, ...rest, ...(look && { step: look.step }), at: performance.now() });
+  }
   waiting.get(data.id)(data);
   waiting.delete(data.id);
 };
@@ -91,7 +95,7 @@ export interface OpenPlayground {
   /** Asks with an argument that JavaScript in the page makes. */
   // biome-ignore lint/suspicious/noExplicitAny: what comes back is JSON.
   askWith(request: keyof Requests, argument: string): Promise<any>;
-  /** All events so far. */
+  /** All events so far; of looks only the step. */
   events(): Promise<(PlaygroundEvent & { at: number })[]>;
   reload(): Promise<void>;
   close(): Promise<void>;

@@ -6,6 +6,12 @@ import { PRESETS } from '../../src/train/presets.js';
 const config: RunConfig = { ...DEFAULT_CONFIG, maxSteps: 10, trainImages: 500, lossSwitchStep: 7 };
 
 describe('the text of a configuration', () => {
+  it('has the hash that runs have been named by since the first version with checkpoints', () => {
+    expect(configHash(DEFAULT_CONFIG)).toBe(
+      'a6029a7c77da9d2cc446b9b766cd14c23e67a9787693c254b81def34fad7b2c3',
+    );
+  });
+
   it('is read back as it was, without what is not a setting', () => {
     const text = JSON.stringify({ version: '0.1.0', ...config, data: { name: 'digits' } });
     expect(parseConfig(text)).toEqual(config);

@@ -240,10 +240,18 @@ describe.skipIf(findChromium() === undefined)('the training worker', () => {
   })()`;
 
   it('trains on 20 dropped images, keeps them over a reload, and lets the command line go on', async () => {
-    const others = `new File(['no image'], 'notes.txt'), new File([], 'empty.png')`;
+    // The head of a PNG of 100,000 x 100,000 pixels.
+    const bomb =
+      'new Uint8Array([137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 13, 73, 72, 68, 82, 0, 1, 134, 160, 0, 1, 134, 160, 8, 0, 0, 0, 0, 0, 0, 0])';
+    const others = `new File(['no image'], 'notes.txt'), new File([], 'empty.png'), new File([${bomb}], 'bomb.png')`;
     const info = await browser.askWith('start', dropped(20, others));
     expect(info).toMatchObject({ count: 20, settings: { batchSize: 20 } });
-    expect(info.skipped.map(({ name }: { name: string }) => name)).toEqual(['notes.txt', 'empty.png']);
+    expect(info.skipped.map(({ name }: { name: string }) => name)).toEqual([
+      'notes.txt',
+      'empty.png',
+      'bomb.png',
+    ]);
+    expect(info.skipped[2].reason).toBe('10000000000 pixels, more than 33554432');
     expect(info.notices).toEqual(['20 images make no batches of 64: they have 20 each']);
     await browser.ask('step', 2);
     const before = await bits();
@@ -314,7 +322,7 @@ describe.skipIf(findChromium() === undefined)('the training worker', () => {
   }, 120_000);
 
   it('stops when training diverges, and is back at the last save', async () => {
-    await start({ ...DIGITS, optimizer: 'sgd', learningRate: 1e30, momentum: 0 });
+    await start({ ...POINTS, optimizer: 'sgd', learningRate: 1e30, momentum: 0 });
     const { step } = await browser.ask('step', 20);
     expect(step).toBe(0);
     const [stopped] = await kinds('stopped');

@@ -12,7 +12,7 @@ const MAX_FILES = 10_000;
 /** The most bytes of one file. */
 const MAX_FILE_BYTES = 64 * 2 ** 20;
 /** The most pixels of one picture, as `gan-onnx train --dataset images` has it. */
-const MAX_PIXELS = 33_500_000;
+const MAX_PIXELS = 2 ** 25;
 /** The most bytes of all decoded images. */
 const MAX_TOTAL = 256 * 2 ** 20;
 /** The most files that are named when they are left out. */
@@ -38,6 +38,21 @@ export function imageDataset(images: Uint8Array, { imageSize, channels }: ImageT
   return datasetInMemory({ name: 'images', count, shape, sha256: sha256Hex(images) }, images);
 }
 
+/** Pixels that a file claims to have, where its first bytes say so plainly; 0 where they do not. */
+async function claimedPixels(file: Blob): Promise<number> {
+  const view = new DataView(await file.slice(0, 32).arrayBuffer());
+  if (view.byteLength < 32) return 0;
+  if (view.getUint32(0) === 0x89504e47) return view.getUint32(16) * view.getUint32(20);
+  if (view.getUint32(0) === 0x47494638) return view.getUint16(6, true) * view.getUint16(8, true);
+  if (view.getUint16(0) === 0x424d) return view.getUint32(18, true) * Math.abs(view.getInt32(22, true));
+  return 0;
+}
+
+/** @throws UserError when there are more than a picture may have */
+function checkPixels(pixels: number): void {
+  if (pixels > MAX_PIXELS) throw new UserError(`${pixels} pixels, more than ${MAX_PIXELS}`);
+}
+
 /** What a canvas gives back of a picture laid on white. */
 function pixelsOf(bitmap: ImageBitmap): { width: number; height: number; data: Uint8Array } {
   const { width, height } = bitmap;
@@ -56,6 +71,8 @@ function pixelsOf(bitmap: ImageBitmap): { width: number; height: number; data: U
 async function decode(file: Blob, { imageSize, channels }: ImageTarget): Promise<Uint8Array> {
   if (file.size > MAX_FILE_BYTES) throw new UserError(`larger than ${MAX_FILE_BYTES / 2 ** 20} MiB`);
   if (file.size === 0) throw new UserError('empty');
+  // A small file can claim gigabytes.
+  checkPixels(await claimedPixels(file));
   let bitmap: ImageBitmap;
   try {
     bitmap = await createImageBitmap(file);
@@ -63,9 +80,7 @@ async function decode(file: Blob, { imageSize, channels }: ImageTarget): Promise
     throw new UserError('not an image that this browser can decode');
   }
   try {
-    if (bitmap.width * bitmap.height > MAX_PIXELS) {
-      throw new UserError(`${bitmap.width} x ${bitmap.height} pixels, more than 33.5 million`);
-    }
+    checkPixels(bitmap.width * bitmap.height);
     const { width, height, data } = pixelsOf(bitmap);
     if (channels === 1) {
       for (let p = 0; p < data.length; p += 4) data[p] = luma(data[p]!, data[p + 1]!, data[p + 2]!);

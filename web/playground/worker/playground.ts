@@ -221,6 +221,8 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
           );
         }
         const found = await replace({ settings, config, dataset }, checkpoint);
+        keeper.begin();
+        await keeper.save(opened());
         if (!holdsMoments(checkpoint)) {
           emit({ kind: 'notice', message: 'the checkpoint has no moments of Adam, which begins anew' });
         }
