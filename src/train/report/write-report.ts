@@ -73,12 +73,17 @@ function figures(ending: RunEnding, course: Course): [string, string][] {
   ];
 }
 
-function commands(directory: RunDirectory, { length, steps, failure, best }: RunEnding): [string, string][] {
+function commands(
+  directory: RunDirectory,
+  { config, length, steps, failure, best }: RunEnding,
+): [string, string][] {
   const path = quoted(directory.path);
   // A run that failed leaves an earlier one's generator, which is not its own.
   const isOwn = { generator: failure === undefined, best: best !== undefined };
+  // The command samples images.
+  const drawsImages = config.gan !== 'points';
   const generators = (['generator', 'best'] as const).filter(
-    (name) => isOwn[name] && existsSync(directory.file(name)),
+    (name) => drawsImages && isOwn[name] && existsSync(directory.file(name)),
   );
   const hasCheckpoint = directory.checkpoints.steps().length > 0;
   const isDone = steps >= length.steps;
