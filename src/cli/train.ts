@@ -3,14 +3,17 @@
 import { dirname } from 'node:path';
 import { Command, Option } from 'commander';
 import { slicedWasserstein } from '../evaluate/index.js';
+import { beginTogether } from '../parallel/agreement.js';
 import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from '../train/best-generator.js';
 import { MAX_K } from '../train/config.js';
 import { fastestDevice, probeApart } from '../train/device-probe.js';
 import { DEVICES, type DeviceName } from '../train/devices.js';
 import { ENGINES, type EngineName } from '../train/engines.js';
+import { follow } from '../train/follow.js';
 import { readRunCheckpoint, readStoredRun } from '../train/resume.js';
 import { type RunOptions, type RunResult, train } from '../train/run.js';
+import { shareRun } from '../train/shared-run.js';
 import { UPDATE_SCHEDULES } from '../train/update-schedules.js';
 import { defined, integerOption } from './arguments.js';
 import {
@@ -22,7 +25,8 @@ import {
   printPresets,
   runConfig,
 } from './config-flags.js';
-import { interruptible } from './interrupt.js';
+import { inGroup, type Member } from './in-group.js';
+import { InterruptedError, interruptible } from './interrupt.js';
 import { createProgress, type Progress } from './progress.js';
 
 /** What commander delivers; a flag that was not given is undefined. */
@@ -40,6 +44,7 @@ interface TrainFlags extends ConfigFlags {
   nCpu?: number;
   skipBroken?: boolean;
   threads?: number;
+  stepTimeout: number;
 }
 
 function options(): Option[] {
@@ -97,6 +102,10 @@ function options(): Option[] {
       min: 1,
       max: 256,
     }),
+    integerOption('--step-timeout <seconds>', 'under mpirun: the longest that ranks wait for each other', {
+      min: 1,
+      max: 86_400,
+    }).default(120),
     integerOption('--n-cpu <n>', 'threads that decode image files (default: one per core, at most 8)', {
       min: 1,
       max: 256,
@@ -166,15 +175,24 @@ async function runDevice(
   return choice.device;
 }
 
-/** Runs the training with progress on stderr. */
+/** The device of a run of several processes: trying several would tell each of them something else. */
+function onlyDevice({ device }: TrainFlags): DeviceName | undefined {
+  return device === 'auto' ? undefined : device;
+}
+
+/** Runs the training with progress on stderr; as one of several processes, of which rank 0 says how it goes. */
 async function trainWithProgress(
   flags: TrainFlags,
   version: string,
-): Promise<{ result: RunResult; interruption: unknown }> {
-  const place = await runPlace(flags);
+  member: Member | undefined,
+): Promise<{ result: RunResult | undefined; interruption: unknown }> {
+  const find = () => runPlace(flags);
+  const place = await (member === undefined ? find() : beginTogether(member.group, find, () => ({})));
   const { config, out } = place;
+  const isFollower = member !== undefined && member.group.rank > 0;
   let progress: Progress | undefined;
   const say = (message: string): void => {
+    if (isFollower) return;
     if (progress !== undefined) progress.note(message);
     else process.stderr.write(`${message}\n`);
   };
@@ -182,8 +200,12 @@ async function trainWithProgress(
   try {
     return await interruptible(
       async (signal) => {
-        const device = await runDevice(flags, config, say);
-        const result = await train({
+        const device = member === undefined ? await runDevice(flags, config, say) : onlyDevice(flags);
+        const { threads = member?.threads } = flags;
+        const patience = flags.stepTimeout * 1000;
+        const reason = new InterruptedError();
+        const shared = member && shareRun(member.group, { own: signal, reason, patience });
+        const options: RunOptions = {
           ...place,
           version,
           signal,
@@ -191,7 +213,8 @@ async function trainWithProgress(
           ...defined({
             engine: flags.engine,
             device,
-            threads: flags.threads,
+            threads,
+            shared,
             dataWorkers: flags.nCpu,
             keep: flags.keep,
             logInterval: flags.logInterval,
@@ -226,8 +249,13 @@ async function trainWithProgress(
               );
             },
           },
-        });
-        return { result, interruption: signal.reason };
+        };
+        if (shared === undefined || !isFollower) {
+          const result = await train(options);
+          return { result, interruption: signal.reason ?? reason };
+        }
+        const { interrupted } = await follow({ ...options, on: {}, shared });
+        return { result: undefined, interruption: interrupted ? (signal.reason ?? reason) : undefined };
       },
       () => say('ending as soon as it is safe (Ctrl-C again ends at once)'),
     );
@@ -265,7 +293,14 @@ export function trainCommand(version: string): Command {
       printPresets();
       return;
     }
-    const { result, interruption } = await trainWithProgress(flags, version);
+    const { result, interruption } = await inGroup(
+      (member) => trainWithProgress(flags, version, member),
+      () => 'the last checkpoint is good: gan-onnx train --resume <the run> goes on, on any number of ranks',
+    );
+    if (result === undefined) {
+      if (interruption !== undefined) throw interruption;
+      return;
+    }
     process.stdout.write(summary(result, dirname(result.generator)));
     if (result.interrupted) throw interruption;
   });

@@ -4,14 +4,26 @@
  */
 
 import type { NoiseSpec } from '../export/index.js';
+import type { Share } from '../parallel/shard.js';
 import { randomMask, randomPermutation, randomRows } from '../random/index.js';
 import type { Dataset } from './data/dataset.js';
 
-/** Batch number `batch` of a run: the images, uint8 [size, C, H, W]. */
-export type BatchReader = (batch: number) => { images: Uint8Array; size: number };
+/** Which samples of a batch of `size` a process takes. */
+export type TakeShare = (size: number) => Share;
+
+/** All of them. */
+export const takeAll: TakeShare = (size) => ({ first: 0, count: size });
+
+/** Batch number `batch` of a run: how many images it has, and this process's share of them, uint8 [share.count, C, H, W]. */
+export type BatchReader = (batch: number) => { images: Uint8Array; size: number; share: Share };
 
 /** Reads the batches of a run; the last of an epoch holds what is left, as PyTorch's DataLoader delivers it. */
-export function batchReader(dataset: Dataset, batchSize: number, seed: number): BatchReader {
+export function batchReader(
+  dataset: Dataset,
+  batchSize: number,
+  seed: number,
+  take: TakeShare = takeAll,
+): BatchReader {
   const { count, shape } = dataset.description;
   const pixels = shape[0] * shape[1] * shape[2];
   const batchesPerEpoch = Math.ceil(count / batchSize);
@@ -24,23 +36,33 @@ export function batchReader(dataset: Dataset, batchSize: number, seed: number): 
       order = randomPermutation(count, { seed, stream: 'shuffle', index: epoch });
     }
     const first = (batch % batchesPerEpoch) * batchSize;
-    const indices = order.subarray(first, first + batchSize);
+    const all = order.subarray(first, first + batchSize);
+    const share = take(all.length);
+    const indices = all.subarray(share.first, share.first + share.count);
     const images = new Uint8Array(indices.length * pixels);
     dataset.read(indices, images);
-    return { images, size: indices.length };
+    return { images, size: all.length, share };
   };
 }
 
 /**
- * Latents and masks of graph run number `run`: row i belongs to sample run * batchSize + i.
+ * Latents and masks of graph run number `run`: row i of a batch belongs to sample run * batchSize + i, whichever process
+ * draws it.
  *
- * @param size samples in this batch, at most batchSize
+ * @param size samples to draw, at most batchSize
+ * @param first which of the batch is the first of them; 0 by default
  */
 export function drawNoise(
   specs: readonly NoiseSpec[],
-  { run, batchSize, size, seed }: { run: number; batchSize: number; size: number; seed: number },
+  {
+    run,
+    batchSize,
+    size,
+    first = 0,
+    seed,
+  }: { run: number; batchSize: number; size: number; first?: number; seed: number },
 ): Record<string, Float32Array | Uint8Array> {
-  const start = run * batchSize;
+  const start = run * batchSize + first;
   const noise: Record<string, Float32Array | Uint8Array> = {};
   for (const spec of specs) {
     if (spec.kind !== 'latents') continue;

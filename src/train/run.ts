@@ -3,10 +3,11 @@
 import { resolve } from 'node:path';
 import type { Metric } from '../export/index.js';
 import { encodePng, imageGrid } from '../infer/index.js';
+import { beginTogether } from '../parallel/agreement.js';
 import { isWithin, realPath } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from './best-generator.js';
-import { type RunConfig, type RunLength, validateConfig } from './config.js';
+import { type RunConfig, type RunLength, validateBatches, validateConfig } from './config.js';
 import type { DataProgress, Dataset, DatasetDescription } from './data/dataset.js';
 import { firstImages } from './data/first-images.js';
 import { datasetEntry, openDataset } from './data/index.js';
@@ -17,6 +18,7 @@ import { requireSameConfig, requireSameData } from './resume.js';
 import { type BestScore, holdsMoments, type RunCheckpoint } from './run-checkpoint.js';
 import { checkResumable, checkRunDirectory, RunDirectory } from './run-directory.js';
 import { diverged, RunKeeper } from './run-keeper.js';
+import { runFacts, type SharedRun, shareTaker } from './shared-run.js';
 import { createTrainer, type StepReport, type Trainer } from './trainer.js';
 import { trainingApiLimit } from './training-api-limits.js';
 
@@ -52,6 +54,8 @@ export interface RunOptions {
   version: string;
   /** Ends the run after the step in progress; what it learned is still written. */
   signal?: AbortSignal;
+  /** The processes that train together; this one is rank 0, and `follow` is what the others call. */
+  shared?: SharedRun;
   on?: RunEvents;
 }
 
@@ -96,28 +100,59 @@ const DEFAULT_KEEP = 2;
  * reason when it is aborted before the first step
  */
 export async function train(options: RunOptions): Promise<RunResult> {
-  const { config, engine = 'session' } = options;
-  validateConfig(config);
-  checkLimits(config, engine);
-  checkPlace(options);
-  const threads = options.threads === undefined ? {} : { threads: options.threads };
-  const device = options.device === undefined ? {} : { device: options.device };
-  const perCall = options.stepsPerCall === undefined ? {} : { stepsPerCall: options.stepsPerCall };
-  const chosen = chooseEngine(engine, config.optimizer, { ...threads, ...device, ...perCall });
-  const dataset = await openData(options);
+  const { dataset, chosen } = await prepareRun(options);
   try {
-    checkMemory(config, dataset.description.count, dataset.onDisk ? 0 : dataset.description.count);
     return await trainOn(dataset, chosen, options);
   } finally {
     dataset.close?.();
   }
 }
 
-/** Trains on a dataset that is open. */
-async function trainOn(dataset: Dataset, chosen: ChosenEngine, options: RunOptions): Promise<RunResult> {
-  const { config, out, signal, version, resume, engine = 'session', on = {} } = options;
-  const { logInterval = chosen.logInterval } = options;
-  if (resume !== undefined) requireSameData(out, resume, dataset.description);
+/** What a run needs before it changes anything. */
+export interface PreparedRun {
+  /** Open. */
+  dataset: Dataset;
+  chosen: ChosenEngine;
+}
+
+/** Refuses all that can be, and opens the data; with the other processes where there are any. */
+export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
+  const { config, shared, version, resume } = options;
+  if (shared === undefined) return prepareAlone(options);
+  return beginTogether(
+    shared.group,
+    () => prepareAlone(options),
+    ({ dataset }) => runFacts({ config, version, data: dataset.description.sha256, step: resume?.step ?? 0 }),
+  );
+}
+
+async function prepareAlone(options: RunOptions): Promise<PreparedRun> {
+  const { config, engine = 'session', shared, out, resume } = options;
+  validateConfig(config);
+  checkLimits(config, engine);
+  // Rank 0 alone writes there.
+  if (shared === undefined || shared.group.rank === 0) checkPlace(options);
+  const threads = options.threads === undefined ? {} : { threads: options.threads };
+  const device = options.device === undefined ? {} : { device: options.device };
+  const perCall = options.stepsPerCall === undefined ? {} : { stepsPerCall: options.stepsPerCall };
+  const parallel = shared === undefined ? {} : { parallel: shared };
+  const settings = { ...threads, ...device, ...perCall, ...parallel };
+  const chosen = chooseEngine(engine, config.optimizer, settings);
+  const dataset = await openData(options);
+  try {
+    checkMemory(config, dataset.description.count, dataset.onDisk ? 0 : dataset.description.count);
+    validateBatches(config, dataset.description.count);
+    if (resume !== undefined) requireSameData(out, resume, dataset.description);
+    return { dataset, chosen };
+  } catch (error) {
+    dataset.close?.();
+    throw error;
+  }
+}
+
+/** The trainer of a run. */
+export async function runTrainer({ dataset, chosen }: PreparedRun, options: RunOptions): Promise<Trainer> {
+  const { config, version, resume, shared } = options;
   const trainer = await createTrainer({
     config,
     dataset,
@@ -125,9 +160,19 @@ async function trainOn(dataset: Dataset, chosen: ChosenEngine, options: RunOptio
     engine: chosen.create,
     target: chosen.target,
     ...(resume === undefined ? {} : { start: resume }),
+    ...(shared === undefined ? {} : { share: shareTaker(config, shared.group) }),
   });
+  shared?.group.limitWaits(shared.patience);
+  return trainer;
+}
+
+/** Trains on a dataset that is open. */
+async function trainOn(dataset: Dataset, chosen: ChosenEngine, options: RunOptions): Promise<RunResult> {
+  const { config, out, signal, version, resume, shared, engine = 'session', on = {} } = options;
+  const { logInterval = chosen.logInterval } = options;
+  const trainer = await runTrainer({ dataset, chosen }, options);
   try {
-    signal?.throwIfAborted();
+    if (shared === undefined) signal?.throwIfAborted();
     if (resume !== undefined && !holdsMoments(resume)) on.progress?.(forgottenMoments(resume));
     const directory = openDirectory(options);
     directory.write('config', configJson(options, dataset.description));
@@ -148,6 +193,7 @@ async function trainOn(dataset: Dataset, chosen: ChosenEngine, options: RunOptio
     });
     await loop(trainer, directory, keeper, { ...options, logInterval, stepsPerCall: chosen.stepsPerCall });
     const interrupted = trainer.done < trainer.length.steps;
+    await shared?.group.barrier();
     await keeper.finish(interrupted);
     return {
       steps: trainer.done,
@@ -227,7 +273,8 @@ async function loop(
   keeper: RunKeeper,
   options: RunOptions & { logInterval: number; stepsPerCall: number },
 ): Promise<void> {
-  const { config, signal, logInterval, on = {} } = options;
+  const { config, shared, logInterval, on = {} } = options;
+  const signal = shared?.signal ?? options.signal;
   // A GPU works on while the host draws: only the mean since the last reading tells what a step takes.
   let pending = { steps: 0, ms: 0 };
   try {
@@ -251,7 +298,10 @@ async function loop(
         on.step?.(report, ms);
       }
       keeper.requireSaved();
-      if (trainer.done % config.checkpointInterval === 0) await keeper.atInterval();
+      if (trainer.done % config.checkpointInterval === 0) {
+        await shared?.group.barrier();
+        await keeper.atInterval();
+      }
       if (signal?.aborted) return;
     }
   } finally {
@@ -263,9 +313,9 @@ async function loop(
  * One step, or as many as one call may do: up to the next picture, which is drawn by a step of its own, checkpoint, or
  * end of the run.
  */
-async function nextSteps(
+export async function nextSteps(
   trainer: Trainer,
-  { config, logInterval, stepsPerCall }: RunOptions & { logInterval: number; stepsPerCall: number },
+  { config, logInterval, stepsPerCall }: { config: RunConfig; logInterval: number; stepsPerCall: number },
 ): Promise<StepReport[]> {
   const { done, length } = trainer;
   const left = (interval: number): number => interval - (done % interval);

@@ -26,7 +26,7 @@ import {
 import type { Dataset } from './data/dataset.js';
 import { meanImage } from './data/mean-image.js';
 import type { Engine, StepInputs, Wants } from './engine.js';
-import { batchReader, drawNoise } from './feed.js';
+import { batchReader, drawNoise, type TakeShare, takeAll } from './feed.js';
 import { UPDATE_SCHEDULES } from './update-schedules.js';
 
 /** What an engine is made from. */
@@ -63,6 +63,8 @@ export interface TrainerOptions {
   start?: TrainingPoint;
   /** What the engine wants step graphs authored for; the CPU by default. */
   target?: GraphTarget;
+  /** Which samples of a batch the engine is given, where several processes share it; all by default. */
+  share?: TakeShare;
 }
 
 export interface StepReport {
@@ -106,6 +108,7 @@ export async function createTrainer({
   version,
   start,
   target,
+  share = takeAll,
 }: TrainerOptions): Promise<Trainer> {
   validateConfig(config);
   const { count } = dataset.description;
@@ -126,7 +129,7 @@ export async function createTrainer({
   const graphs = [...new Set(order)].map((name) => buildStepGraph(name, options));
   const byName = new Map(graphs.map((graph) => [graph.name, graph]));
   const length = runLength(config, count);
-  const nextBatch = batchReader(dataset, batchSize, seed);
+  const nextBatch = batchReader(dataset, batchSize, seed, share);
   const running = await engine({ options, graphs, order, image: gan.image, state });
   let step = start?.step ?? 0;
 
@@ -137,8 +140,9 @@ export async function createTrainer({
       const { noise: specs, takesBatch } = byName.get(name)!;
       const real = takesBatch ? nextBatch(batch++) : undefined;
       const size = real?.size ?? Math.min(batchSize, count);
-      const noise = drawNoise(specs, { run: at * order.length + i, batchSize, size, seed });
-      return { batchSize: size, noise, ...(real ? { real: real.images } : {}) };
+      const { first, count: own } = real?.share ?? share(size);
+      const noise = drawNoise(specs, { run: at * order.length + i, batchSize, size: own, first, seed });
+      return { batchSize: own, whole: { size, first }, noise, ...(real ? { real: real.images } : {}) };
     });
   };
   const epochOf = (at: number): number => Math.floor((at * length.batchesPerStep) / length.batchesPerEpoch);

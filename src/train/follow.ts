@@ -1,0 +1,40 @@
+/** What the ranks other than 0 do in a run of several processes: the same steps, and nothing on disk. */
+
+import { nextSteps, prepareRun, type RunOptions, runTrainer } from './run.js';
+import type { SharedRun } from './shared-run.js';
+
+export interface FollowResult {
+  /** Steps done. */
+  steps: number;
+  /** Whether the run was ended early, by a signal to any of the processes. */
+  interrupted: boolean;
+}
+
+/**
+ * Trains as one of several processes until rank 0, which runs `train` with the same options, is done.
+ *
+ * @throws UserError as `train`, where the reason concerns all; PeerError when others are lost
+ */
+export async function follow(options: RunOptions & { shared: SharedRun }): Promise<FollowResult> {
+  const { config, shared } = options;
+  const prepared = await prepareRun(options);
+  const { dataset, chosen } = prepared;
+  try {
+    const trainer = await runTrainer(prepared, options);
+    const { logInterval = chosen.logInterval } = options;
+    const { stepsPerCall } = chosen;
+    try {
+      while (trainer.done < trainer.length.steps && !shared.signal.aborted) {
+        await nextSteps(trainer, { config, logInterval, stepsPerCall });
+        if (trainer.done % config.checkpointInterval === 0) await shared.group.barrier();
+      }
+      // Rank 0 now writes the end of the run.
+      await shared.group.barrier();
+      return { steps: trainer.done, interrupted: trainer.done < trainer.length.steps };
+    } finally {
+      await trainer.close();
+    }
+  } finally {
+    dataset.close?.();
+  }
+}
