@@ -60,7 +60,7 @@ async function leave(group: Communicator, error: unknown, advice: string): Promi
 }
 
 /**
- * @param advice what to do when other ranks are lost
+ * @param advice what to do when the run is ended by force
  * @throws what the work throws; on ranks other than 0 a ToldError where rank 0 throws the same
  */
 export async function inGroup<T>(

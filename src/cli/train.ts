@@ -27,6 +27,7 @@ import {
 } from './config-flags.js';
 import { inGroup, type Member } from './in-group.js';
 import { InterruptedError, interruptible } from './interrupt.js';
+import { leaveLastWord } from './last-word.js';
 import { createProgress, type Progress } from './progress.js';
 
 /** What commander delivers; a flag that was not given is undefined. */
@@ -185,10 +186,12 @@ async function trainWithProgress(
   flags: TrainFlags,
   version: string,
   member: Member | undefined,
+  onPlace: (out: string) => void,
 ): Promise<{ result: RunResult | undefined; interruption: unknown }> {
   const find = () => runPlace(flags);
   const place = await (member === undefined ? find() : beginTogether(member.group, find, () => ({})));
   const { config, out } = place;
+  onPlace(out);
   const isFollower = member !== undefined && member.group.rank > 0;
   let progress: Progress | undefined;
   const say = (message: string): void => {
@@ -293,9 +296,18 @@ export function trainCommand(version: string): Command {
       printPresets();
       return;
     }
+    let out = '<the run>';
+    const advice = () =>
+      `its checkpoints are good: gan-onnx train --resume ${out} goes on, on any number of ranks`;
     const { result, interruption } = await inGroup(
-      (member) => trainWithProgress(flags, version, member),
-      () => 'the last checkpoint is good: gan-onnx train --resume <the run> goes on, on any number of ranks',
+      (member) =>
+        trainWithProgress(flags, version, member, (place) => {
+          out = place;
+          if (member?.group.rank === 0) {
+            leaveLastWord(`gan-onnx: the job was ended by force or has lost a rank; ${advice()}`);
+          }
+        }),
+      advice,
     );
     if (result === undefined) {
       if (interruption !== undefined) throw interruption;
