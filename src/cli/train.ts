@@ -260,11 +260,21 @@ async function trainWithProgress(
         const { interrupted } = await follow({ ...options, on: {}, shared });
         return { result: undefined, interruption: interrupted ? (signal.reason ?? reason) : undefined };
       },
-      () => say('ending as soon as it is safe (Ctrl-C again ends at once)'),
+      () =>
+        say(
+          member === undefined
+            ? 'ending as soon as it is safe (Ctrl-C again ends at once)'
+            : `told to end, by hand or because a rank was lost: ending with this step if all are there; ${goingOn(out)}`,
+        ),
     );
   } finally {
     progress?.stop();
   }
+}
+
+/** What to do about a run of several processes that was ended by force. */
+function goingOn(out: string): string {
+  return `its checkpoints are good: gan-onnx train --resume ${out} goes on, on any number of ranks`;
 }
 
 /** What the user reads at the end. */
