@@ -25,6 +25,10 @@ export interface Member {
   group: Communicator;
   /** Threads that it should use, unless told otherwise. */
   threads: number;
+  /** Whether it is the first one on its machine. */
+  isFirstHere: boolean;
+  /** A line that names it. */
+  says(message: string): string;
 }
 
 async function join(launch: Launch): Promise<Communicator> {
@@ -39,8 +43,12 @@ async function join(launch: Launch): Promise<Communicator> {
   }
 }
 
+function named(rank: number, message: string): string {
+  return `rank ${rank} on ${printable(hostname())}: ${message}`;
+}
+
 function said(rank: number, message: string): UserError {
-  return new UserError(`rank ${rank} on ${printable(hostname())}: ${message}`);
+  return new UserError(named(rank, message));
 }
 
 /** What a rank prints, and whether it leaves the group in order first. */
@@ -71,7 +79,12 @@ export async function inGroup<T>(
   if (launch === undefined) return work(undefined);
   const group = await join(launch);
   try {
-    const result = await work({ group, threads: threadsOf(launch, availableParallelism(), cpus().length) });
+    const result = await work({
+      group,
+      threads: threadsOf(launch, availableParallelism(), cpus().length),
+      isFirstHere: (launch.onMachine ?? launch).rank === 0,
+      says: (message) => named(group.rank, message),
+    });
     await group.finalize();
     return result;
   } catch (error) {

@@ -313,8 +313,11 @@ export function trainCommand(version: string): Command {
       (member) =>
         trainWithProgress(flags, version, member, (place) => {
           out = place;
-          if (member?.group.rank === 0) {
-            leaveLastWord(`gan-onnx: the job was ended by force or has lost a rank; ${advice()}`);
+          // One a machine: a launcher may lose what is said on rank 0's when it ends the job.
+          if (member?.isFirstHere) {
+            leaveLastWord(
+              `gan-onnx: ${member.says(`ended by force, or one of the ranks was lost; ${advice()}`)}`,
+            );
           }
         }),
       advice,

@@ -54,6 +54,14 @@ export interface MpiJob {
   stderr(): string;
 }
 
+export interface LaunchOptions {
+  /** What the launcher is started by. */
+  before?: readonly string[];
+  /** Flags of the launcher. */
+  flags?: readonly string[];
+  env?: Readonly<Record<string, string>>;
+}
+
 /**
  * Starts ranks with the same arguments, or with those of each. The job is ended with the test.
  *
@@ -63,14 +71,15 @@ export function startRanks(
   family: MpiFamily,
   ranks: number | readonly (readonly string[])[],
   args: readonly string[] = [],
-  env: Readonly<Record<string, string>> = {},
+  { before = [], flags = [], env = {} }: LaunchOptions = {},
 ): MpiJob {
   const command = [process.execPath, MAIN];
   const parts =
     typeof ranks === 'number'
       ? ['-n', String(ranks), ...command, ...args]
       : ranks.flatMap((own, i) => [...(i > 0 ? [':'] : []), '-n', '1', ...command, ...own]);
-  const child = spawn(MPIRUN[family]!, [...LAUNCHERS[family].flags, ...parts], { env: { ...ENV, ...env } });
+  const [program, ...rest] = [...before, MPIRUN[family]!, ...LAUNCHERS[family].flags, ...flags, ...parts];
+  const child = spawn(program!, rest, { env: { ...ENV, ...env } });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk) => {
     stdout += chunk;
