@@ -217,6 +217,8 @@ class MpiCommunicator implements Communicator {
   }
 
   async finalize(): Promise<void> {
+    // However long rank 0 writes what the work came to: launchers notice its death.
+    this.limitWaits(Number.POSITIVE_INFINITY);
     await this.barrier();
     this.mpi.call('MPI_Finalize');
     this.left();

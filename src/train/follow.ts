@@ -1,13 +1,21 @@
 /** What the ranks other than 0 do in a run of several processes: the same steps, and nothing on disk. */
 
-import { nextSteps, prepareRun, type RunOptions, runTrainer } from './run.js';
+import { GroupError } from '../parallel/agreement.js';
+import { nextSteps, notFinite, prepareRun, type RunOptions, runTrainer } from './run.js';
 import type { SharedRun } from './shared-run.js';
+import type { StepReport, Trainer } from './trainer.js';
 
 export interface FollowResult {
   /** Steps done. */
   steps: number;
   /** Whether the run was ended early, by a signal to any of the processes. */
   interrupted: boolean;
+}
+
+/** Whether rank 0 finds a loss that is no number, among those that it looks at. */
+function hasDiverged({ step, metrics }: StepReport, { length }: Trainer, logInterval: number): boolean {
+  if (metrics === undefined || (step !== length.steps - 1 && step % logInterval !== 0)) return false;
+  return notFinite(metrics) !== undefined;
 }
 
 /**
@@ -25,7 +33,11 @@ export async function follow(options: RunOptions & { shared: SharedRun }): Promi
     const { stepsPerCall } = chosen;
     try {
       while (trainer.done < trainer.length.steps && !shared.signal.aborted) {
-        await nextSteps(trainer, { config, logInterval, stepsPerCall });
+        const reports = await nextSteps(trainer, { config, logInterval, stepsPerCall });
+        // Rank 0 looks at the same numbers and says what is wrong with them.
+        if (reports.some((report) => hasDiverged(report, trainer, logInterval))) {
+          throw new GroupError('training has diverged');
+        }
         if (trainer.done % config.checkpointInterval === 0) await shared.group.barrier();
       }
       // Rank 0 now writes the end of the run.

@@ -3,7 +3,7 @@
 import { resolve } from 'node:path';
 import type { Metric } from '../export/index.js';
 import { encodePng, imageGrid } from '../infer/index.js';
-import { beginTogether } from '../parallel/agreement.js';
+import { beginTogether, GroupError } from '../parallel/agreement.js';
 import { isWithin, realPath } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from './best-generator.js';
@@ -122,7 +122,14 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
   return beginTogether(
     shared.group,
     () => prepareAlone(options),
-    ({ dataset }) => runFacts({ config, version, data: dataset.description.sha256, step: resume?.step ?? 0 }),
+    ({ dataset, chosen: { logInterval } }) =>
+      runFacts({
+        config,
+        version,
+        data: dataset.description.sha256,
+        step: resume?.step ?? 0,
+        logInterval: options.logInterval ?? logInterval,
+      }),
   );
 }
 
@@ -288,7 +295,8 @@ async function loop(
         const isLast = step === trainer.length.steps - 1;
         if (metrics !== undefined && (isLast || step % logInterval === 0)) {
           directory.appendMetrics(metricsLine(report, metrics, pending.ms / pending.steps));
-          requireFinite(step, metrics, directory);
+          const problem = notFinite(metrics);
+          if (problem !== undefined) throw endOf(shared, diverged(step, problem, directory));
           pending = { steps: 0, ms: 0 };
         }
         if (generated !== undefined) {
@@ -340,9 +348,15 @@ function metricsLine({ step, epoch }: StepReport, metrics: Metrics, ms: number):
   return { step, epoch, d_loss, g_loss, 'D(x)': d_real, 'D(G(z))': d_fake, ms: Math.round(ms * 1000) / 1000 };
 }
 
-function requireFinite(step: number, metrics: Metrics, directory: RunDirectory): void {
+/** Which metric is not a number, in words; undefined where all are. */
+export function notFinite(metrics: Metrics): string | undefined {
   const bad = (Object.entries(metrics) as [Metric, number][]).find(([, value]) => !Number.isFinite(value));
-  if (bad !== undefined) throw diverged(step, `${bad[0]} is ${bad[1]}`, directory);
+  return bad && `${bad[0]} is ${bad[1]}`;
+}
+
+/** What ends a run: where several processes see the same, all of them know. */
+function endOf(shared: SharedRun | undefined, error: UserError): UserError {
+  return shared === undefined ? error : new GroupError(error.message, { cause: error });
 }
 
 /** gan.py's picture: the first 25 images of the training batch, scaled by the smallest and largest value. */

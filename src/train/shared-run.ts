@@ -48,7 +48,13 @@ export function shareTaker(config: RunConfig, group: Communicator): TakeShare {
 }
 
 /** What all ranks must have alike, in words. */
-export function runFacts(run: { config: RunConfig; version: string; data: string; step: number }): Facts {
+export function runFacts(run: {
+  config: RunConfig;
+  version: string;
+  data: string;
+  step: number;
+  logInterval: number;
+}): Facts {
   const settings = Object.entries(run.config).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, JSON.stringify(value)]],
   );
@@ -57,5 +63,6 @@ export function runFacts(run: { config: RunConfig; version: string; data: string
     ...Object.fromEntries(settings),
     'data with SHA-256': run.data,
     'first step': String(run.step),
+    'log interval': String(run.logInterval),
   };
 }

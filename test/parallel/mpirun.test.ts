@@ -108,6 +108,17 @@ for (const family of FAMILIES) {
       expect(existsSync(join(run, 'generator.onnx'))).toBe(true);
     });
 
+    it('ends in order when training diverges', { timeout: 120_000 }, async () => {
+      const run = join(temporaryFolder(), 'run');
+      const sgd = ['--network', 'mlp', '--optimizer', 'sgd', '--lr', '1e30', '--out', run];
+      const { code, stderr } = await startRanks(family, 2, fiftySteps(100, ...sgd)).done;
+      expect(code).toBe(1);
+      expect(stderr.match(/^gan-onnx: .*$/gm)).toEqual([
+        expect.stringMatching(/^gan-onnx: step \d+: .* diverged/),
+      ]);
+      expect(stderr).not.toMatch(/MPI_ABORT/i);
+    });
+
     it('does not begin when ranks disagree, and says in what', { timeout: 120_000 }, async () => {
       const run = join(temporaryFolder(), 'run');
       const given = [...fiftySteps(100, '--network', 'mlp'), '--out', run];
