@@ -5,6 +5,8 @@ import { createRequire } from 'node:module';
 import { arch, cpus, platform } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Command } from 'commander';
+import type { MpiFamily } from '../parallel/launcher.js';
+import { ABIS } from '../parallel/mpi-abi.js';
 import { DEFAULT_CONFIG, type RunConfig } from '../train/config.js';
 import { type DeviceProbe, probeApart } from '../train/device-probe.js';
 import { DEVICES, type DeviceName } from '../train/devices.js';
@@ -54,6 +56,32 @@ function describe({ nodes, ms, problem }: DeviceProbe): string {
   return `yes   ${ms.toFixed(2)} ms a step of a tiny GAN${placed}`;
 }
 
+/** Whether several processes can train together, under each launcher. */
+async function describeMpi(): Promise<string> {
+  const { loadKoffi, openLibrary } = await import('../parallel/mpi.js');
+  const families = Object.keys(ABIS) as MpiFamily[];
+  let found: (family: MpiFamily) => string;
+  try {
+    const koffi = await loadKoffi();
+    found = (family) => {
+      const { version, file } = openLibrary(koffi, family);
+      return `yes   ${version}, ${file}`;
+    };
+  } catch (error) {
+    found = () => {
+      throw error;
+    };
+  }
+  const lines = families.map((family) => {
+    try {
+      return `${family.padEnd(14)}${found(family)}\n`;
+    } catch (error) {
+      return `${family.padEnd(14)}no    ${error instanceof Error ? error.message : String(error)}\n`;
+    }
+  });
+  return `\n${'under mpirun'.padEnd(14)}works (koffi: ${packageVersion('koffi')})\n${lines.join('')}`;
+}
+
 /** @param version version of gan-onnx */
 export function doctorCommand(version: string): Command {
   return new Command('doctor')
@@ -72,6 +100,7 @@ export function doctorCommand(version: string): Command {
         const probe = await probeApart({ engine, device, config: TINY, placement }, LIMIT);
         process.stdout.write(`${engine.padEnd(14)}${device.padEnd(8)}${describe(probe)}\n`);
       }
+      process.stdout.write(await describeMpi());
       const devices = Object.entries(DEVICES).map(([name, { description }]) => `${name}: ${description}`);
       process.stdout.write(`\n${devices.join('\n')}\n`);
     });

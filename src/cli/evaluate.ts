@@ -13,6 +13,8 @@ import {
 import { batchesOf, drawBatches } from '../infer/draw-batches.js';
 import { sha256Of } from '../infer/file-sum.js';
 import { type Generator, SAMPLE_DEVICES, type SampleDevice, TILE } from '../infer/index.js';
+import { beginTogether } from '../parallel/agreement.js';
+import type { Communicator } from '../parallel/communicator.js';
 import { randomPermutation } from '../random/index.js';
 import { availableMemory, gibibytes } from '../system/memory.js';
 import { UserError } from '../system/user-error.js';
@@ -21,6 +23,7 @@ import { integerOption, numberOption } from './arguments.js';
 import { choiceOption } from './config-flags.js';
 import { type Evaluation, evaluationJson, evaluationText } from './evaluate-report.js';
 import { type GeneratorFlags, generatorOptions } from './generator-flags.js';
+import { inGroup } from './in-group.js';
 import { interruptible } from './interrupt.js';
 import { openGenerator, readGeneratorFile, samplingProblem } from './open-generator.js';
 import { createProgress, type Progress } from './progress.js';
@@ -73,15 +76,19 @@ function lateProgress(unit: string): { update: (done: number, total: number) => 
   };
 }
 
+/** What ranks other than 0 show. */
+const SILENT = { update: () => {}, stop: () => {} };
+
 /** Samples 0 .. count - 1 of a generator as points. */
 async function drawPoints(
   generator: Generator,
   { samples: count, seed }: EvaluateFlags,
   signal: AbortSignal,
+  isSilent: boolean,
 ): Promise<PointSet> {
   const size = generator.description.image.reduce((a, b) => a * b, 1);
   const points = { count, size, data: new Float32Array(count * size) };
-  const progress = createProgress(count, 'samples');
+  const progress = isSilent ? SILENT : createProgress(count, 'samples');
   try {
     await drawBatches(
       generator,
@@ -130,6 +137,7 @@ async function pointsOf(
   splits: MnistSplits,
   flags: EvaluateFlags,
   signal: AbortSignal,
+  isSilent: boolean,
 ): Promise<{ points: PointSet; source: Evaluation['source'] }> {
   if (path === undefined) {
     const { train } = splits;
@@ -142,7 +150,7 @@ async function pointsOf(
   try {
     checkSize(path, generator.description, splits.test, flags.dataDir);
     checkMemory(generator.description, flags.samples);
-    const points = await drawPoints(generator, flags, signal);
+    const points = await drawPoints(generator, flags, signal, isSilent);
     const { device } = generator.placement;
     return { points, source: { kind: 'generator', file: path, sha256: sha256Of(bytes), device } };
   } catch (error) {
@@ -198,20 +206,43 @@ function checkCounts({ train, validation, test }: MnistSplits, flags: EvaluateFl
 }
 
 async function evaluate(path: string | undefined, flags: EvaluateFlags, command: Command): Promise<void> {
-  checkFlags(path, flags, (flag) => command.getOptionValueSource(flag) === 'cli');
+  const text = await inGroup(
+    (member) => evaluation(path, flags, command, member?.group),
+    () => 'the same command measures again',
+  );
+  if (text !== undefined) process.stdout.write(text);
+}
+
+/** What there is to print; nothing on ranks other than 0 of several processes, which share the test points. */
+async function evaluation(
+  path: string | undefined,
+  flags: EvaluateFlags,
+  command: Command,
+  group: Communicator | undefined,
+): Promise<string | undefined> {
+  const prepare = async (): Promise<MnistSplits> => {
+    checkFlags(path, flags, (flag) => command.getOptionValueSource(flag) === 'cli');
+    const found = await readMnistSplits(flags.dataDir);
+    checkCounts(found, flags);
+    return found;
+  };
+  const facts = ({ sha256 }: MnistSplits) => ({
+    'flags with SHA-256': sha256Of(new TextEncoder().encode(JSON.stringify(flags))),
+    'data with SHA-256': Object.values(sha256).join(' '),
+  });
+  const splits = await (group === undefined ? prepare() : beginTogether(group, prepare, facts));
+  const isFollower = group !== undefined && group.rank > 0;
   const { metric: name, sigma, seed } = flags;
   const metric: Metric = METRICS[name];
-  const splits = await readMnistSplits(flags.dataDir);
-  checkCounts(splits, flags);
   const test = pointsOfImages(firstImages(splits.test, flags.test));
   const validation = choosesSigma(flags)
     ? pointsOfImages(firstImages(splits.validation, flags.valid))
     : undefined;
   const started = performance.now();
-  const evaluation = await interruptible(
+  const found = await interruptible(
     async (signal): Promise<Evaluation> => {
-      const { points: samples, source } = await pointsOf(path, splits, flags, signal);
-      const progress = lateProgress('points');
+      const { points: samples, source } = await pointsOf(path, splits, flags, signal, isFollower);
+      const progress = isFollower ? SILENT : lateProgress('points');
       const request: MetricRequest = {
         samples,
         test,
@@ -225,6 +256,7 @@ async function evaluate(path: string | undefined, flags: EvaluateFlags, command:
           onProgress: (done, total) =>
             progress.update(Math.floor(done / samples.count), Math.floor(total / samples.count)),
           signal,
+          ...(group === undefined ? {} : { group }),
         });
         return {
           metric: name,
@@ -239,9 +271,12 @@ async function evaluate(path: string | undefined, flags: EvaluateFlags, command:
         progress.stop();
       }
     },
-    () => process.stderr.write('ending (Ctrl-C again ends at once)\n'),
+    () => {
+      if (!isFollower) process.stderr.write('ending (Ctrl-C again ends at once)\n');
+    },
   );
-  process.stdout.write(flags.json ? evaluationJson(evaluation) : evaluationText(evaluation));
+  if (isFollower) return undefined;
+  return flags.json ? evaluationJson(found) : evaluationText(found);
 }
 
 export function evaluateCommand(): Command {

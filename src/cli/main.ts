@@ -11,6 +11,7 @@ import { embedCommand } from './embed.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
 import { figureCommand } from './figure.js';
+import { ToldError } from './in-group.js';
 import { inspectCommand } from './inspect.js';
 import { interpolateCommand } from './interpolate.js';
 import { InterruptedError } from './interrupt.js';
@@ -24,7 +25,7 @@ const EXIT = { failure: 1, usage: 2 } as const;
 /** Says what went wrong in one line, and gives the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
-  if (error instanceof InterruptedError) return error.exitCode;
+  if (error instanceof InterruptedError || error instanceof ToldError) return error.exitCode;
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const known = error instanceof UserError;
   const line = known ? message : `unexpected error: ${message.split('\n', 1)[0]}`;

@@ -3,6 +3,7 @@
 import { dirname } from 'node:path';
 import { Command, Option } from 'commander';
 import { slicedWasserstein } from '../evaluate/index.js';
+import { beginTogether } from '../parallel/agreement.js';
 import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from '../train/best-generator.js';
 import { MAX_K } from '../train/config.js';
@@ -10,9 +11,12 @@ import type { AnyDataset } from '../train/data/dataset.js';
 import { fastestDevice, probeApart } from '../train/device-probe.js';
 import { DEVICES, type DeviceName } from '../train/devices.js';
 import { ENGINES, type EngineName } from '../train/engines.js';
+import { follow } from '../train/follow.js';
 import { noteLine } from '../train/health/doctor.js';
 import { readRunCheckpoint, readStoredRun } from '../train/resume.js';
-import { type RunOptions, type RunResult, train } from '../train/run.js';
+import { train } from '../train/run.js';
+import type { RunOptions, RunResult } from '../train/run-options.js';
+import { shareRun } from '../train/shared-run.js';
 import { UPDATE_SCHEDULES } from '../train/update-schedules.js';
 import { defined, integerOption } from './arguments.js';
 import {
@@ -24,8 +28,10 @@ import {
   printPresets,
   runConfig,
 } from './config-flags.js';
-import { interruptible } from './interrupt.js';
-import { type LiveView, openLiveView } from './live/server.js';
+import { inGroup, type Member } from './in-group.js';
+import { InterruptedError, interruptible } from './interrupt.js';
+import { leaveLastWord } from './last-word.js';
+import { endView, openView } from './live/run-view.js';
 import { createProgress, type Progress } from './progress.js';
 
 /** What commander delivers; a flag that was not given is undefined. */
@@ -46,6 +52,7 @@ interface TrainFlags extends ConfigFlags {
   nCpu?: number;
   skipBroken?: boolean;
   threads?: number;
+  stepTimeout: number;
 }
 
 function options(): Option[] {
@@ -116,6 +123,10 @@ function options(): Option[] {
       min: 1,
       max: 256,
     }),
+    integerOption('--step-timeout <seconds>', 'under mpirun: the longest that ranks wait for each other', {
+      min: 1,
+      max: 86_400,
+    }).default(120),
     integerOption('--n-cpu <n>', 'threads that decode image files (default: one per core, at most 8)', {
       min: 1,
       max: 256,
@@ -185,15 +196,26 @@ async function runDevice(
   return choice.device;
 }
 
-/** Runs the training with progress on stderr. */
+/** The device of a run of several processes: trying several would tell each of them something else. */
+function onlyDevice({ device }: TrainFlags): DeviceName | undefined {
+  return device === 'auto' ? undefined : device;
+}
+
+/** Runs the training with progress on stderr; as one of several processes, of which rank 0 says how it goes. */
 async function trainWithProgress(
   flags: TrainFlags,
   version: string,
-): Promise<{ result: RunResult; interruption: unknown; isPoints: boolean }> {
-  const place = await runPlace(flags);
+  member: Member | undefined,
+  onPlace: (out: string) => void,
+): Promise<{ result: RunResult | undefined; interruption: unknown; isPoints: boolean }> {
+  const find = () => runPlace(flags);
+  const place = await (member === undefined ? find() : beginTogether(member.group, find, () => ({})));
   const { config, out } = place;
+  onPlace(out);
+  const isFollower = member !== undefined && member.group.rank > 0;
   let progress: Progress | undefined;
   const say = (message: string): void => {
+    if (isFollower) return;
     if (progress !== undefined) progress.note(message);
     else process.stderr.write(`${message}\n`);
   };
@@ -201,9 +223,14 @@ async function trainWithProgress(
   try {
     return await interruptible(
       async (signal) => {
-        const device = await runDevice(flags, config, say);
-        const view = flags.live === undefined ? undefined : await openView(flags.live, place, say);
-        const training = train({
+        const device = member === undefined ? await runDevice(flags, config, say) : onlyDevice(flags);
+        const { threads = member?.threads } = flags;
+        const patience = flags.stepTimeout * 1000;
+        const reason = new InterruptedError();
+        const shared = member && shareRun(member.group, { own: signal, reason, patience });
+        const view =
+          flags.live === undefined || isFollower ? undefined : await openView(flags.live, place, say);
+        const options: RunOptions = {
           ...place,
           version,
           signal,
@@ -211,7 +238,8 @@ async function trainWithProgress(
           ...defined({
             engine: flags.engine,
             device,
-            threads: flags.threads,
+            threads,
+            shared,
             dataWorkers: flags.nCpu,
             keep: flags.keep,
             onNan: flags.onNan,
@@ -255,11 +283,22 @@ async function trainWithProgress(
               );
             },
           },
-        });
-        const result = await endView(view, training);
-        return { result, interruption: signal.reason, isPoints: config.gan === 'points' };
+        };
+        const isPoints = config.gan === 'points';
+        if (shared === undefined || !isFollower) {
+          const result = await endView(view, train(options));
+          return { result, interruption: signal.reason ?? reason, isPoints };
+        }
+        const { interrupted } = await follow({ ...options, on: {}, shared });
+        const interruption = interrupted ? (signal.reason ?? reason) : undefined;
+        return { result: undefined, interruption, isPoints };
       },
-      () => say('ending as soon as it is safe (Ctrl-C again ends at once)'),
+      () =>
+        say(
+          member === undefined
+            ? 'ending as soon as it is safe (Ctrl-C again ends at once)'
+            : `told to end, by hand or because a rank was lost: ending with this step if all are there; ${goingOn(out)}`,
+        ),
     );
   } finally {
     progress?.stop();
@@ -272,28 +311,9 @@ function inWords({ count, shape }: AnyDataset['description']): string {
   return shape[0] === 1 ? 'fresh points on a line' : 'fresh points in the plane';
 }
 
-/** Opens the page that shows a run, and says where. */
-async function openView(
-  port: number | true,
-  { config, out }: Pick<RunOptions, 'config' | 'out'>,
-  say: (message: string) => void,
-): Promise<LiveView> {
-  const view = await openLiveView(`${config.gan} on ${config.dataset}`, out, port === true ? 0 : port);
-  say(`live view: ${view.url}`);
-  return view;
-}
-
-/** Waits for the training, and ends the page that shows it. */
-async function endView(view: LiveView | undefined, training: Promise<RunResult>): Promise<RunResult> {
-  try {
-    const result = await training;
-    const how = result.interrupted ? 'Interrupted' : 'Done';
-    await view?.end(`${how} after ${result.steps.toLocaleString('en')} steps. ${result.report} says more.`);
-    return result;
-  } catch (error) {
-    await view?.end(`Ended by an error. ${error instanceof Error ? error.message : String(error)}`, true);
-    throw error;
-  }
+/** What to do about a run of several processes that was ended by force. */
+function goingOn(out: string): string {
+  return `its checkpoints are good: gan-onnx train --resume ${out} goes on, on any number of ranks`;
 }
 
 /** What the user reads at the end. */
@@ -327,7 +347,25 @@ export function trainCommand(version: string): Command {
       printPresets();
       return;
     }
-    const { result, interruption, isPoints } = await trainWithProgress(flags, version);
+    let out = '<the run>';
+    const advice = () => goingOn(out);
+    const { result, interruption, isPoints } = await inGroup(
+      (member) =>
+        trainWithProgress(flags, version, member, (place) => {
+          out = place;
+          // One a machine: a launcher may lose what is said on rank 0's when it ends the job.
+          if (member?.isFirstHere) {
+            leaveLastWord(
+              `gan-onnx: ${member.says(`ended by force, or one of the ranks was lost; ${advice()}`)}`,
+            );
+          }
+        }),
+      advice,
+    );
+    if (result === undefined) {
+      if (interruption !== undefined) throw interruption;
+      return;
+    }
     process.stdout.write(summary(result, dirname(result.generator), isPoints));
     if (result.interrupted) throw interruption;
   });

@@ -6,6 +6,8 @@
  * Goodfellow et al., "Generative adversarial networks", 2014, section 5.
  */
 
+import type { Communicator } from '../parallel/communicator.js';
+import { shareOf } from '../parallel/shard.js';
 import { type Distances, rowsAtOnce } from './distances.js';
 import type { PointSet } from './sliced-wasserstein.js';
 
@@ -20,6 +22,8 @@ export interface ParzenEvents {
   onProgress?: (done: number, total: number) => void;
   /** Ends the work early, with the signal's reason. */
   signal?: AbortSignal;
+  /** Processes that share the points, and all have the results; this one alone by default. */
+  group?: Communicator;
 }
 
 export interface ParzenRequest {
@@ -110,7 +114,7 @@ export async function logLikelihoods(
   distances: Distances,
   { points, samples }: { points: PointSet; samples: PointSet },
   sigmas: readonly number[],
-  { onProgress, signal }: ParzenEvents = {},
+  events: ParzenEvents = {},
 ): Promise<Float64Array[]> {
   const { size } = distances;
   checkSets({ points, samples }, size);
@@ -119,6 +123,44 @@ export async function logLikelihoods(
       throw new RangeError(`Parzen window: sigma is ${sigma}, expected a number above 0`);
     }
   }
+  const { group } = events;
+  if (group === undefined) return likelihoodsOf(distances, points, samples, sigmas, events);
+  const { first, count } = shareOf(points.count, group);
+  const data = points.data.subarray(first * size, (first + count) * size);
+  const own = await likelihoodsOf(distances, { count, size, data }, samples, sigmas, events);
+  return gatherShares(group, points.count, own);
+}
+
+/** Puts together what each process found for its share of the points. */
+async function gatherShares(
+  group: Communicator,
+  count: number,
+  own: readonly Float64Array[],
+): Promise<Float64Array[]> {
+  const shares = Array.from({ length: group.size }, (_, rank) => shareOf(count, { rank, size: group.size }));
+  // Rank 0's share is the largest: all send as many numbers.
+  const room = shares[0]!.count;
+  const sent = new Float64Array(own.length * room);
+  for (const [k, values] of own.entries()) sent.set(values, k * room);
+  const all = await group.gather(new Uint8Array(sent.buffer));
+  const received = all.map((bytes) => new Float64Array(bytes.slice().buffer));
+  return own.map((_, k) => {
+    const whole = new Float64Array(count);
+    for (const [rank, share] of shares.entries()) {
+      whole.set(received[rank]!.subarray(k * room, k * room + share.count), share.first);
+    }
+    return whole;
+  });
+}
+
+async function likelihoodsOf(
+  distances: Distances,
+  points: PointSet,
+  samples: PointSet,
+  sigmas: readonly number[],
+  { onProgress, signal }: ParzenEvents,
+): Promise<Float64Array[]> {
+  const { size } = distances;
   const rates = sigmas.map((sigma) => 1 / (2 * sigma * sigma));
   const nearest = new Float64Array(points.count).fill(Number.POSITIVE_INFINITY);
   const sums = new Float64Array(points.count * sigmas.length);
@@ -156,7 +198,7 @@ function meanOf(values: Float64Array): number {
 export async function parzenEstimate(
   distances: Distances,
   { samples, validation, test, sigmas }: ParzenRequest,
-  { onProgress, signal }: ParzenEvents = {},
+  { onProgress, signal, group }: ParzenEvents = {},
 ): Promise<ParzenResult> {
   if (sigmas.length === 0 || (sigmas.length > 1 && validation === undefined)) {
     throw new RangeError(
@@ -167,8 +209,10 @@ export async function parzenEstimate(
   checkSets({ samples, test, ...(validation === undefined ? {} : { validation }) }, distances.size);
   const total = (test.count + (validation?.count ?? 0)) * samples.count;
   const events = (before: number): ParzenEvents => ({
-    onProgress: (done) => onProgress?.(before + done, total),
+    // Its share of the points stands for all of them.
+    onProgress: (done) => onProgress?.(before + done * (group?.size ?? 1), total),
     ...(signal === undefined ? {} : { signal }),
+    ...(group === undefined ? {} : { group }),
   });
   const course: ParzenResult['course'] = [];
   if (validation !== undefined) {

@@ -76,14 +76,18 @@ export {
   stepName,
 } from './state.js';
 export {
+  buildSplitStep,
   buildStepGraph,
-  GRAPH_TARGETS,
-  type GraphTarget,
+  type GradientGraph,
+  gradientName,
   type Metric,
   type StepGraph,
   type StepGraphName,
   type StepGraphOptions,
+  type UpdateGraph,
+  WEIGHT,
 } from './step-graphs.js';
 export { type TypedArray, typedArray } from './typed-arrays.js';
+export { GRAPH_TARGETS, type GraphTarget } from './update-all.js';
 export { type ConvOptions, type ConvTransposeOptions, Value } from './value.js';
 export type { PoolOptions, WindowOptions } from './windows.js';

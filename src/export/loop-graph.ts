@@ -21,12 +21,12 @@ import type { DType } from './ops.js';
 import { nextName, type StateSpec } from './state.js';
 import {
   buildStepGraph,
-  GRAPH_TARGETS,
   type Metric,
   type StepGraph,
   type StepGraphName,
   type StepGraphOptions,
 } from './step-graphs.js';
+import { GRAPH_TARGETS } from './update-all.js';
 
 /** What the host feeds to one run of a step graph. */
 export type HostFeeds = Pick<StepGraph, 'takesBatch' | 'noise'>;

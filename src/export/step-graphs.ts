@@ -16,12 +16,13 @@ import { discriminatorLoss, GENERATOR_LOSSES, type GeneratorLoss, generatorLoss 
 import { type AnyGanSpec, runningAfter } from './networks.js';
 import {
   type OptimizerSpec,
+  type OptimizerStep,
   optimizerSlots,
   optimizerStep,
-  type ParameterUpdate,
   type UpdateRule,
 } from './optimizers.js';
 import { type NetworkName, networkState, nextName, type StateSpec, stepName } from './state.js';
+import { GRAPH_TARGETS, type GraphTarget, updateAll } from './update-all.js';
 import type { Value } from './value.js';
 
 export type StepGraphName = 'joint' | 'discriminator' | 'generator';
@@ -49,19 +50,28 @@ export interface StepGraph {
   generated: string;
 }
 
-/** What step graphs are authored for. */
-export interface GraphTarget {
-  /** Whether the engine may write state over its old value: the writers of large tensors then wait for the readers. */
-  inPlace: boolean;
-  /** The most tensors that one node may join or split into. */
-  maxJoined: number;
+/** The first half of a step that several processes share: as far as the gradients, of which the sum over them is to be taken. */
+export interface GradientGraph extends StepGraph {
+  /**
+   * Parameters of which it delivers the gradient, as float32 output `gradientName(name)` of the parameter's shape: scaled
+   * as the optimiser wants it, and times input `WEIGHT`, as the metrics are.
+   */
+  gradients: readonly StateSpec[];
 }
 
-export const GRAPH_TARGETS = {
-  cpu: { inPlace: true, maxJoined: Number.POSITIVE_INFINITY },
-  /** A shader may bind 8 buffers, by WebGPU's guaranteed limit. */
-  webgpu: { inPlace: false, maxJoined: 7 },
-} as const satisfies Record<string, GraphTarget>;
+/** The second half: takes the summed gradients as inputs `gradientName(name)`, and updates. */
+export type UpdateGraph = Pick<
+  GradientGraph,
+  'name' | 'bytes' | 'reads' | 'writes' | 'inPlace' | 'gradients'
+>;
+
+/** Input float32 [] of a gradient graph: the part of the whole batch that this process has, in [0, 1]. */
+export const WEIGHT = 'weight';
+
+/** Name of a parameter's gradient, an output of gradient graphs and an input of update graphs. */
+export function gradientName(name: string): string {
+  return `${name}.gradient`;
+}
 
 export interface StepGraphOptions {
   gan: AnyGanSpec;
@@ -80,6 +90,16 @@ export interface StepGraphOptions {
   target?: GraphTarget;
 }
 
+/** What a graph does: a whole step, its first half or its second. */
+type Part = 'step' | 'gradients' | 'update';
+
+/** What a graph that updates a network reads of its state. */
+const ROLES: Readonly<Record<Part, readonly StateSpec['role'][]>> = {
+  step: ['parameter', 'running statistic', 'optimizer slot', 'step'],
+  gradients: ['parameter', 'running statistic', 'step'],
+  update: ['parameter', 'optimizer slot', 'step'],
+};
+
 /** One graph under construction: inputs are declared when first asked for. */
 class StepBuilder {
   readonly graph: Graph;
@@ -88,13 +108,18 @@ class StepBuilder {
   private readonly metrics: Metric[] = [];
   readonly host: HostInputs;
   private readonly next = new Map<string, { current: Value; next: Value }>();
+  private readonly gradients: StateSpec[] = [];
+  /** In a gradient graph, what the gradients are multiplied by. */
+  private readonly weight: Value | undefined;
 
   constructor(
     private readonly name: StepGraphName,
     private readonly options: StepGraphOptions,
+    private readonly part: Part,
   ) {
-    this.graph = new Graph(`${name}_step`);
+    this.graph = new Graph(`${name}_${part}`);
     this.host = new HostInputs(this.graph, options.gan);
+    this.weight = part === 'gradients' ? this.graph.input(WEIGHT, 'float32', []) : undefined;
   }
 
   private get gan(): AnyGanSpec {
@@ -104,7 +129,8 @@ class StepBuilder {
   /** Declares the state of a network that this graph reads: all of it to update it, else only its parameters. */
   state(network: NetworkName, use: 'update' | 'read'): Map<string, Value> {
     const all = networkState(this.gan[network], this.options.optimizer.kind);
-    const specs = use === 'update' ? all : all.filter(({ role }) => role === 'parameter');
+    const roles = use === 'update' ? ROLES[this.part] : ['parameter'];
+    const specs = all.filter(({ role }) => roles.includes(role));
     this.reads.push(...specs);
     return new Map(specs.map(({ name, dtype, shape }) => [name, this.graph.input(name, dtype, shape)]));
   }
@@ -126,10 +152,10 @@ class StepBuilder {
     return new Map(specs.map(({ name, dtype, shape }) => [name, this.graph.input(name, dtype, shape)]));
   }
 
-  /** Writes the next values of what `running` declared. */
-  moveRunning(network: NetworkName, current: ReadonlyMap<string, Value>, next: ReadonlyMap<string, Value>) {
+  /** Writes the next values of a network's state, of those tensors that have one. */
+  move(network: NetworkName, current: ReadonlyMap<string, Value>, next: ReadonlyMap<string, Value>) {
     const specs = networkState(this.gan[network], this.options.optimizer.kind);
-    for (const spec of specs.filter(({ name }) => current.has(name))) this.write(spec, current, next);
+    for (const spec of specs.filter(({ name }) => next.has(name))) this.write(spec, current, next);
   }
 
   private write(
@@ -142,38 +168,72 @@ class StepBuilder {
     this.next.set(spec.name, { current: current.get(spec.name)!, next: next.get(spec.name)! });
   }
 
-  /** Appends the optimiser's update of a network, from the loss to the outputs. */
+  /** Appends what is done about a network's loss: the optimiser's update, or the gradients as outputs. */
   update(
     network: NetworkName,
     loss: Value,
     state: ReadonlyMap<string, Value>,
     running: ReadonlyMap<string, Value>,
   ) {
-    const { optimizer } = this.options;
-    const specs = networkState(this.gan[network], optimizer.kind);
-    const parameters = specs.filter(({ role }) => role === 'parameter').map(({ name }) => name);
-    const step = state.get(stepName(network))!;
-    const { gradientScale, update } = optimizerStep(
-      optimizer,
-      step.cast('float32'),
-      this.options.updatesBefore?.[network],
+    const { gradientScale, update } = this.optimizerStep(network, state);
+    const parameters = this.parameters(network);
+    const current = parameters.map(({ name }) => state.get(name)!);
+    if (this.weight === undefined) {
+      this.apply(network, update, gradients(loss, current, gradientScale), state, running);
+      return;
+    }
+    const weighted = gradients(loss, current, gradientScale.mul(this.weight));
+    for (const [i, { name }] of parameters.entries()) this.graph.output(gradientName(name), weighted[i]!);
+    this.gradients.push(...parameters);
+    this.move(network, state, running);
+  }
+
+  /** Appends the update of a network from gradients that are inputs. */
+  updateFromInputs(network: NetworkName) {
+    const state = this.state(network, 'update');
+    const parameters = this.parameters(network);
+    const summed = parameters.map(({ name, shape }) =>
+      this.graph.input(gradientName(name), 'float32', shape),
     );
+    this.gradients.push(...parameters);
+    this.apply(network, this.optimizerStep(network, state).update, summed, state, new Map());
+  }
+
+  private parameters(network: NetworkName): StateSpec[] {
+    const specs = networkState(this.gan[network], this.options.optimizer.kind);
+    return specs.filter(({ role }) => role === 'parameter');
+  }
+
+  private optimizerStep(network: NetworkName, state: ReadonlyMap<string, Value>): OptimizerStep {
+    const { optimizer, updatesBefore } = this.options;
+    const step = state.get(stepName(network))!;
+    return optimizerStep(optimizer, step.cast('float32'), updatesBefore?.[network]);
+  }
+
+  private apply(
+    network: NetworkName,
+    update: UpdateRule,
+    scaled: readonly Value[],
+    state: ReadonlyMap<string, Value>,
+    running: ReadonlyMap<string, Value>,
+  ) {
+    const { optimizer, target = GRAPH_TARGETS.cpu } = this.options;
+    const parameters = this.parameters(network).map(({ name }) => name);
     const slotNames = optimizerSlots(optimizer.kind);
     const current = parameters.map((name) => state.get(name)!);
     const slots = parameters.map((name) => slotNames.map((slot) => state.get(`${name}.${slot}`)!));
-    const target = this.options.target ?? GRAPH_TARGETS.cpu;
-    const updated = updateAll(update, current, gradients(loss, current, gradientScale), slots, target);
+    const updated = updateAll(update, current, scaled, slots, target);
     const next = new Map<string, Value>(running);
-    next.set(stepName(network), step.add(1));
+    next.set(stepName(network), state.get(stepName(network))!.add(1));
     for (const [i, name] of parameters.entries()) {
       next.set(name, updated[i]!.parameter);
       for (const [s, slot] of slotNames.entries()) next.set(`${name}.${slot}`, updated[i]!.slots[s]!);
     }
-    for (const spec of specs) this.write(spec, state, next);
+    this.move(network, state, next);
   }
 
   metric(name: Metric, value: Value): void {
-    this.graph.output(name, value);
+    this.graph.output(name, this.weight === undefined ? value : value.mul(this.weight));
     this.metrics.push(name);
   }
 
@@ -182,10 +242,10 @@ class StepBuilder {
     this.graph.output('generated', toSamples(this.gan, fake));
   }
 
-  build(): StepGraph {
-    const { name, reads, writes, metrics, options } = this;
+  build(): GradientGraph {
+    const { name, reads, writes, metrics, gradients, options } = this;
     const { takesBatch, noise } = this.host;
-    const description = `gan-onnx ${name} training step of ${this.gan.name}`;
+    const description = `gan-onnx ${name} training ${this.part} of ${this.gan.name}`;
     const { inPlace } = options.target ?? GRAPH_TARGETS.cpu;
     const shared = [...this.next].filter(
       ([, pair]) => inPlace && this.graph.mayShareMemory(pair.current, pair.next),
@@ -204,71 +264,9 @@ class StepBuilder {
       noise,
       metrics,
       generated: 'generated',
+      gradients,
     };
   }
-}
-
-/** Parameters with at most so many elements are updated together. */
-const SMALL = 2 ** 14;
-
-/**
- * Updates all parameters of a network: large ones one by one, small ones (biases and the like) joined into vectors,
- * because a pass over a few hundred numbers costs a node's overhead and little else.
- */
-function updateAll(
-  update: UpdateRule,
-  parameters: readonly Value[],
-  scaled: readonly Value[],
-  slots: readonly (readonly Value[])[],
-  { inPlace, maxJoined }: GraphTarget,
-): ParameterUpdate[] {
-  const small = parameters.flatMap((parameter, i) => (sizeOf(parameter) <= SMALL ? [i] : []));
-  const result = parameters.map((parameter, i) => {
-    if (small.includes(i)) return undefined;
-    // Once all who read the old value are done, the new one may be written in its place.
-    const zero = inPlace ? parameter.graph.zeroAfterReaders(parameter, [scaled[i]!]) : undefined;
-    return update(parameter, scaled[i]!, slots[i]!, zero);
-  });
-  for (let first = 0; first < small.length; first += maxJoined) {
-    const group = small.slice(first, first + maxJoined);
-    const pick = <T>(values: readonly T[]): T[] => group.map((i) => values[i]!);
-    const updated = updateJoined(update, pick(parameters), pick(scaled), pick(slots));
-    for (const [k, i] of group.entries()) result[i] = updated[k]!;
-  }
-  return result as ParameterUpdate[];
-}
-
-function sizeOf({ shape }: Value): number {
-  return (shape as readonly number[]).reduce((a, b) => a * b, 1);
-}
-
-/** Updates parameters as one vector. */
-function updateJoined(
-  update: UpdateRule,
-  parameters: readonly Value[],
-  scaled: readonly Value[],
-  slots: readonly (readonly Value[])[],
-): ParameterUpdate[] {
-  const { graph } = parameters[0]!;
-  const sizes = parameters.map(sizeOf);
-  const join = (values: readonly Value[]): Value =>
-    graph.concat(
-      values.map((value, i) => value.reshape([sizes[i]!])),
-      0,
-    );
-  const part = (value: Value): Value[] =>
-    value.split(0, sizes).map((piece, i) => piece.reshape(parameters[i]!.shape));
-  const joined = update(
-    join(parameters),
-    join(scaled),
-    slots[0]!.map((_, s) => join(slots.map((ofParameter) => ofParameter[s]!))),
-  );
-  const ofParameter = part(joined.parameter);
-  const ofSlots = joined.slots.map(part);
-  return parameters.map((_, i) => ({
-    parameter: ofParameter[i]!,
-    slots: ofSlots.map((pieces) => pieces[i]!),
-  }));
 }
 
 /*
@@ -276,8 +274,8 @@ function updateJoined(
  * in training mode, whoever asked. Passes are listed in the order in which dcgan.py calls D.
  */
 
-function jointStep(options: StepGraphOptions): StepGraph {
-  const step = new StepBuilder('joint', options);
+function jointStep(options: StepGraphOptions, part: Part): GradientGraph {
+  const step = new StepBuilder('joint', options, part);
   const generator = step.state('generator', 'update');
   const discriminator = step.state('discriminator', 'update');
   const fake = step.host.forward('generator', step.host.latents(), generator, '');
@@ -300,8 +298,8 @@ function jointStep(options: StepGraphOptions): StepGraph {
 }
 
 /** G is read with batch statistics; its running statistics move only in its own step. */
-function discriminatorStep(options: StepGraphOptions): StepGraph {
-  const step = new StepBuilder('discriminator', options);
+function discriminatorStep(options: StepGraphOptions, part: Part): GradientGraph {
+  const step = new StepBuilder('discriminator', options, part);
   const generator = step.state('generator', 'read');
   const discriminator = step.state('discriminator', 'update');
   const fake = step.host.forward('generator', step.host.latents(), generator, '');
@@ -317,8 +315,8 @@ function discriminatorStep(options: StepGraphOptions): StepGraph {
 }
 
 /** D's parameters stay as they are; its running statistics move. */
-function generatorStep(options: StepGraphOptions): StepGraph {
-  const step = new StepBuilder('generator', options);
+function generatorStep(options: StepGraphOptions, part: Part): GradientGraph {
+  const step = new StepBuilder('generator', options, part);
   const generator = step.state('generator', 'update');
   const discriminator = step.state('discriminator', 'read');
   const running = step.running('discriminator');
@@ -328,13 +326,13 @@ function generatorStep(options: StepGraphOptions): StepGraph {
   const judged = step.host.forward('discriminator', fake.output, all, prefix);
   const gLoss = step.generatorLoss(judged.output, generator);
   step.update('generator', gLoss, generator, fake.updates);
-  step.moveRunning('discriminator', running, judged.updates);
+  step.move('discriminator', running, judged.updates);
   step.metric('g_loss', gLoss);
   step.generated(fake.output);
   return step.build();
 }
 
-const STEP_GRAPHS: Record<StepGraphName, (options: StepGraphOptions) => StepGraph> = {
+const STEP_GRAPHS: Record<StepGraphName, (options: StepGraphOptions, part: Part) => GradientGraph> = {
   joint: jointStep,
   discriminator: discriminatorStep,
   generator: generatorStep,
@@ -342,5 +340,31 @@ const STEP_GRAPHS: Record<StepGraphName, (options: StepGraphOptions) => StepGrap
 
 /** Authors one step graph; the same options give the same bytes. */
 export function buildStepGraph(name: StepGraphName, options: StepGraphOptions): StepGraph {
-  return STEP_GRAPHS[name](options);
+  const { gradients: _, ...graph } = STEP_GRAPHS[name](options, 'step');
+  return graph;
+}
+
+/** Networks that a step graph updates. */
+const UPDATED: Readonly<Record<StepGraphName, readonly NetworkName[]>> = {
+  joint: ['generator', 'discriminator'],
+  discriminator: ['discriminator'],
+  generator: ['generator'],
+};
+
+/**
+ * Authors one step as two graphs, with the sum of gradients over processes between them: for one process with weight 1,
+ * both together compute what the step graph does. Each process's losses are means over its own samples, so weights that
+ * are its part of the batch make the sum the gradient of the mean over the whole batch; batch statistics are its own.
+ */
+export function buildSplitStep(
+  name: StepGraphName,
+  options: StepGraphOptions,
+): { gradient: GradientGraph; update: UpdateGraph } {
+  const update = new StepBuilder(name, options, 'update');
+  for (const network of UPDATED[name]) update.updateFromInputs(network);
+  const { bytes, reads, writes, inPlace, gradients } = update.build();
+  return {
+    gradient: STEP_GRAPHS[name](options, 'gradients'),
+    update: { name, bytes, reads, writes, inPlace, gradients },
+  };
 }

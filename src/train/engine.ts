@@ -7,8 +7,10 @@ import type { GanState, Metric, StepGraphName } from '../export/index.js';
 
 /** What the host feeds to one step. */
 export interface StepInputs {
-  /** Samples in the batch. */
+  /** Samples in the batch, or in this process's share of it. */
   batchSize: number;
+  /** Where several processes share the batch: its size in all, and which of its samples is the first here. */
+  whole?: { size: number; first: number };
   /** Images, uint8 [batchSize, C, H, W], or points, float32 [batchSize, D]; for graphs that take a batch. */
   real?: Uint8Array | Float32Array;
   /** Latents float32 [batchSize, latent] and masks uint8 [batchSize, features] by input name. */

@@ -1,6 +1,7 @@
 /** The table of engines. A new one is an entry here and touches nothing else. */
 
 import { type GraphTarget, type OptimizerSpec, trainingApiSupports } from '../export/index.js';
+import type { Communicator } from '../parallel/communicator.js';
 import { UserError } from '../system/user-error.js';
 import type { CallLimits } from './call-length.js';
 import {
@@ -12,12 +13,15 @@ import {
 } from './devices.js';
 import type { Engine } from './engine.js';
 import { loadTrainingApi } from './load-training-api.js';
+import { createParallelEngine, type StopAgreement } from './parallel-engine.js';
 import type { EngineFactory, EngineRequest } from './trainer.js';
 import { createTrainingApiEngine } from './training-api-engine.js';
 
 export interface EngineSettings extends DeviceSettings {
   /** `cpu` by default. */
   device?: DeviceName;
+  /** The processes that share each batch; this one alone by default. */
+  parallel?: { group: Communicator; stop: StopAgreement };
 }
 
 export interface EngineEntry {
@@ -91,13 +95,27 @@ export function chooseEngine(
       `--engine ${name} has no ${optimizer.kind} optimiser: use --optimizer adam, or --engine ${able.join(' or ')}`,
     );
   }
+  const { parallel, ...single } = settings;
+  if (parallel !== undefined) {
+    if (name !== 'session' || device !== 'cpu') {
+      throw new UserError(
+        `several processes train on --engine session and --device cpu, not on ${name} and ${device}: leave them out, or ` +
+          'start one process',
+      );
+    }
+    const { target, logInterval } = DEVICES.cpu;
+    const { threads } = single;
+    const own = threads === undefined ? {} : { threads };
+    const create: EngineFactory = (request) => createParallelEngine({ ...request, ...own, ...parallel });
+    return { create, target, logInterval, calls: { most: 1 } };
+  }
   const { target, logInterval, callMs, ...suits }: DeviceEntry =
     name === 'session' ? DEVICES[device] : { ...DEVICES.cpu, stepsPerCall: 1 };
-  const { stepsPerCall = suits.stepsPerCall } = settings;
-  const wanted = settings.stepsPerCall !== undefined;
-  const calls = { most: stepsPerCall, ...(wanted || callMs === undefined ? {} : { ms: callMs }) };
+  const { stepsPerCall = suits.stepsPerCall } = single;
+  const isWanted = single.stepsPerCall !== undefined;
+  const calls = { most: stepsPerCall, ...(isWanted || callMs === undefined ? {} : { ms: callMs }) };
   return {
-    create: (request) => entry.create(request, { ...settings, stepsPerCall }),
+    create: (request) => entry.create(request, { ...single, stepsPerCall }),
     target,
     logInterval,
     calls,

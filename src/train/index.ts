@@ -31,7 +31,7 @@ export { createPointTrainer, type PointTrainer, type PointTrainerOptions } from 
 export { PRESETS, type Preset } from './presets.js';
 export { createResidentEngine, type ResidentEngineOptions } from './resident-engine.js';
 export { readRunCheckpoint, readStoredRun, type StoredRun } from './resume.js';
-export { type RunEvents, type RunOptions, type RunResult, train } from './run.js';
+export { train } from './run.js';
 export {
   type BestScore,
   decodeRunCheckpoint,
@@ -39,6 +39,7 @@ export {
   type RunCheckpoint,
   type RunRecord,
 } from './run-checkpoint.js';
+export type { RunEvents, RunOptions, RunResult } from './run-options.js';
 export { createSessionEngine, type SessionEngineOptions } from './session-engine.js';
 export { type ScheduleName, UPDATE_SCHEDULES } from './update-schedules.js';
 export * from './web.js';

@@ -5,16 +5,10 @@
  */
 
 import type { InferenceSession, Tensor } from 'onnxruntime-common';
-import {
-  type GanState,
-  type Metric,
-  nextName,
-  type StateTensor,
-  type StepGraph,
-  type StepGraphName,
-} from '../export/index.js';
+import type { GanState, Metric, StepGraph, StepGraphName } from '../export/index.js';
 import type { Engine, StepInputs, StepResult } from './engine.js';
-import { hostFeeds, type OrtModule, stateTensor } from './ort.js';
+import { createHostState } from './host-state.js';
+import { hostFeeds, type OrtModule } from './ort.js';
 import { ORT_NODE } from './ort-node.js';
 
 export interface SessionEngineOptions {
@@ -56,21 +50,8 @@ async function load(
  * @throws RangeError when the state lacks a tensor that a graph reads
  */
 export async function createSessionEngine(options: SessionEngineOptions): Promise<Engine> {
-  const { ort = ORT_NODE } = options;
-  const specs = new Map(options.graphs.flatMap((graph) => graph.reads).map((spec) => [spec.name, spec]));
-  const needsSpare = new Set(
-    options.graphs.flatMap(({ writes, inPlace }) =>
-      writes.map(({ name }) => name).filter((name) => !inPlace.has(name)),
-    ),
-  );
-  const current = new Map<string, Tensor>();
-  const spare = new Map<string, Tensor>();
-  for (const [name, spec] of specs) {
-    const tensor = options.state.get(name);
-    if (tensor === undefined) throw new RangeError(`session engine: the state has no tensor ${name}`);
-    current.set(name, stateTensor(ort, spec, tensor.data.slice()));
-    if (needsSpare.has(name)) spare.set(name, stateTensor(ort, spec, tensor.data.slice()));
-  }
+  const { ort = ORT_NODE, graphs } = options;
+  const state = createHostState(ort, graphs, options.state, 'session');
   const loaded = new Map<StepGraphName, LoadedGraph>();
   for (const graph of options.graphs) loaded.set(graph.name, await load(ort, graph, options.threads));
 
@@ -79,22 +60,13 @@ export async function createSessionEngine(options: SessionEngineOptions): Promis
       const entry = loaded.get(name);
       if (entry === undefined) throw new RangeError(`session engine: no step graph ${name} was loaded`);
       const { graph, session, metrics } = entry;
-      const feeds = hostFeeds(ort, graph, inputs, options.image);
-      const fetches: Record<string, Tensor | null> = {};
-      for (const spec of graph.reads) feeds[spec.name] = current.get(spec.name)!;
-      for (const { name: written } of graph.writes) {
-        fetches[nextName(written)] = (graph.inPlace.has(written) ? current : spare).get(written)!;
-      }
+      const feeds = { ...hostFeeds(ort, graph, inputs, options.image), ...state.feeds(graph) };
+      const fetches: Record<string, Tensor | null> = state.fetches(graph);
       for (const [metric, tensor] of metrics) fetches[metric] = tensor;
       if (wants.generated) fetches[graph.generated] = null;
 
       const results = await session.run(feeds, fetches);
-      for (const { name: written } of graph.writes) {
-        if (graph.inPlace.has(written)) continue;
-        const before = current.get(written)!;
-        current.set(written, spare.get(written)!);
-        spare.set(written, before);
-      }
+      state.advance(graph);
       return {
         metrics: Object.fromEntries(
           [...metrics].map(([metric, { data }]) => [metric, (data as Float32Array)[0]!]),
@@ -102,14 +74,7 @@ export async function createSessionEngine(options: SessionEngineOptions): Promis
         ...(wants.generated ? { generated: results[graph.generated]!.data as Float32Array } : {}),
       };
     },
-    async readState() {
-      return new Map(
-        [...current].map(([name, { dims, data }]): [string, StateTensor] => [
-          name,
-          { shape: dims, data: (data as Float32Array | Int32Array).slice() },
-        ]),
-      );
-    },
+    readState: async () => state.copy(),
     async close() {
       for (const { session } of loaded.values()) await session.release();
     },

@@ -27,7 +27,7 @@ import {
 import { type AnyDataset, holdsPoints } from './data/dataset.js';
 import { meanImage } from './data/mean-image.js';
 import type { Engine, StepInputs, Wants } from './engine.js';
-import { batchReader, drawNoise, pointReader } from './feed.js';
+import { batchReader, drawNoise, pointReader, type TakeShare, takeAll } from './feed.js';
 import { UPDATE_SCHEDULES } from './update-schedules.js';
 
 /** What an engine is made from. */
@@ -66,6 +66,8 @@ export interface TrainerOptions {
   noiseStream?: number;
   /** What the engine wants step graphs authored for; the CPU by default. */
   target?: GraphTarget;
+  /** Which samples of a batch the engine is given, where several processes share it; all by default. */
+  share?: TakeShare;
 }
 
 export interface StepReport {
@@ -110,6 +112,7 @@ export async function createTrainer({
   start,
   noiseStream = 0,
   target,
+  share = takeAll,
 }: TrainerOptions): Promise<Trainer> {
   validateConfig(config);
   const { count } = dataset.description;
@@ -131,8 +134,8 @@ export async function createTrainer({
   const byName = new Map(graphs.map((graph) => [graph.name, graph]));
   const length = runLength(config, count);
   const nextBatch = holdsPoints(dataset)
-    ? pointReader(dataset.points, batchSize, seed)
-    : batchReader(dataset, batchSize, seed);
+    ? pointReader(dataset.points, batchSize, seed, share)
+    : batchReader(dataset, batchSize, seed, share);
   const running = await engine({ options, graphs, order, image: sampleShape(gan), state });
   let step = start?.step ?? 0;
 
@@ -143,8 +146,16 @@ export async function createTrainer({
       const { noise: specs, takesBatch } = byName.get(name)!;
       const real = takesBatch ? nextBatch(batch++) : undefined;
       const size = real?.size ?? Math.min(batchSize, count);
-      const noise = drawNoise(specs, { run: at * order.length + i, batchSize, size, seed, noiseStream });
-      return { batchSize: size, noise, ...(real ? { real: real.samples } : {}) };
+      const { first, count: own } = real?.share ?? share(size);
+      const noise = drawNoise(specs, {
+        run: at * order.length + i,
+        batchSize,
+        size: own,
+        first,
+        seed,
+        noiseStream,
+      });
+      return { batchSize: own, whole: { size, first }, noise, ...(real ? { real: real.samples } : {}) };
     });
   };
   const epochOf = (at: number): number => Math.floor((at * length.batchesPerStep) / length.batchesPerEpoch);

@@ -50,3 +50,17 @@ it('examples pass the index that their scheduler gives to --shard', () => {
     'gan-onnx sample g.onnx --count 1000000 --seed 1 --format idx --out my samples --shard 3/8\n',
   );
 });
+
+it('examples/slurm-train.sh begins a run, and goes on with one that has a checkpoint', () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'srun'), '#!/bin/sh\necho "$@"\n', { mode: 0o755 });
+  const env = { PATH: `${folder}:${process.env.PATH}`, SLURM_CPUS_PER_TASK: '16' };
+  const out = join(folder, 'run');
+  const shown = () =>
+    execFileSync('bash', ['examples/slurm-train.sh', 'my data', out], { env, encoding: 'utf8' });
+  expect(shown()).toBe(
+    `--mpi=pmi2 npx gan-onnx train --preset pytorch-gan --data-dir my data --batch-size 256 --out ${out} --force --threads 16\n`,
+  );
+  mkdirSync(join(out, 'checkpoints', '1000'), { recursive: true });
+  expect(shown()).toBe(`--mpi=pmi2 npx gan-onnx train --resume ${out} --threads 16\n`);
+});

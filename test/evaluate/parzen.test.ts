@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Distances, openDistances } from '../../src/evaluate/distances.js';
 import { logLikelihoods, parzenEstimate, parzenSigmas } from '../../src/evaluate/parzen.js';
 import { ORT_NODE } from '../../src/train/ort-node.js';
+import { inProcessGroup } from '../support/in-process-group.js';
 import { readGolden, relativeError } from '../support/numbers.js';
 
 interface Case {
@@ -161,5 +162,24 @@ describe('Parzen window on a line', () => {
   it('needs validation data to choose', async () => {
     const request = { samples: line(0), test: line(0), sigmas: [0.5, 1] };
     await expect(parzenEstimate(distances, request)).rejects.toThrow(/2 sigmas and no validation points/);
+  });
+
+  it('is the same when processes share the points', async () => {
+    const samples = values(1, 300, 6);
+    const sets = { samples, validation: values(2, 50, 6), test: values(3, 101, 6), sigmas: parzenSigmas(4) };
+    await withDistances(6, async (distances) => {
+      const one = await parzenEstimate(distances, sets);
+      const several = await Promise.all(
+        inProcessGroup(3).map((group) => parzenEstimate(distances, sets, { group })),
+      );
+      for (const found of several) {
+        expect(found.sigma).toBe(one.sigma);
+        expect(found.mean).toBeCloseTo(one.mean, 10);
+        expect(found.standardError).toBeCloseTo(one.standardError, 10);
+        expect(found.course.map(({ mean }) => mean)).toEqual(
+          one.course.map(({ mean }) => expect.closeTo(mean, 10)),
+        );
+      }
+    });
   });
 });

@@ -21,11 +21,11 @@ export interface CommandResult {
  */
 export function ganOnnx(
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string> } = {},
+  options: { cwd?: string; env?: Record<string, string>; main?: string } = {},
   whenRunning?: (child: ChildProcess, stderr: string) => void,
   whenStarted?: (child: ChildProcess) => void,
 ): Promise<CommandResult> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [options.main ?? MAIN, ...args], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
   });

@@ -8,10 +8,12 @@ import {
   GANS,
   type GanState,
   initialState,
+  type Metric,
   type StateTensor,
   type StepGraphOptions,
 } from '../../src/export/index.js';
 import { createSessionEngine } from '../../src/train/session-engine.js';
+import type { EngineRequest } from '../../src/train/trainer.js';
 import { hash32, unit } from './hash.js';
 import { largest, norm, readGolden, relativeError } from './numbers.js';
 
@@ -20,7 +22,7 @@ interface Measure {
   slice: number[];
 }
 
-interface Results {
+export interface Results {
   steps: { gLoss: number; dLoss: number; dReal: number; dFake: number }[];
   after: Record<
     string,
@@ -117,15 +119,39 @@ function difference(a: StateTensor, b: StateTensor): Float64Array {
   return Float64Array.from(a.data, (x, i) => x - b.data[i]!);
 }
 
-/** Trains `steps` joint steps and measures how far each quantity is from PyTorch in `precision`. */
+/** What trains: a step on the whole batch, and the state after it. */
+interface Training {
+  step(t: number): Promise<Partial<Record<Metric, number>>>;
+  readState(): Promise<GanState>;
+  close(): Promise<void>;
+}
+
+/** The same engine as everywhere, of one process. */
+async function trainAlone(request: EngineRequest): Promise<Training> {
+  const engine = await createSessionEngine({ ...request, threads: 1 });
+  return {
+    async step(t) {
+      const inputs = { batchSize: PARITY.batch, real: pixels(t), noise: { z: latents(t) } };
+      return (await engine.run('joint', inputs)).metrics;
+    },
+    readState: () => engine.readState(),
+    close: () => engine.close(),
+  };
+}
+
+/** Trains `steps` joint steps and measures how far each quantity is from PyTorch in `precision`, or from other results of it. */
 export async function comparePytorch(
   steps: number,
-  options: { precision?: 'float32' | 'float64' } = {},
+  options: {
+    precision?: 'float32' | 'float64';
+    golden?: Results;
+    train?: (request: EngineRequest) => Promise<Training>;
+  } = {},
 ): Promise<Worst> {
-  const golden = PARITY[options.precision ?? 'float64'];
+  const { precision = 'float64', golden = PARITY[precision], train = trainAlone } = options;
   const gan = GANS['pytorch-gan']({ image: PARITY.image, latentSize: PARITY.latent });
   const { lr, beta1, beta2, epsilon } = PARITY.adam;
-  const graph = buildStepGraph('joint', {
+  const stepOptions: StepGraphOptions = {
     gan,
     optimizer: {
       kind: 'adam',
@@ -135,13 +161,14 @@ export async function comparePytorch(
       eps: epsilon,
     },
     generatorLoss: 'nonsaturating',
-  });
+  };
   const initial = initialParityState(gan);
-  const engine = await createSessionEngine({
-    graphs: [graph],
+  const engine = await train({
+    options: stepOptions,
+    graphs: [buildStepGraph('joint', stepOptions)],
+    order: ['joint'],
     state: initial,
     image: PARITY.image,
-    threads: 1,
   });
   const worst: Worst = {
     metrics: 0,
@@ -156,8 +183,7 @@ export async function comparePytorch(
   };
   try {
     for (let t = 0; t < steps; t++) {
-      const inputs = { batchSize: PARITY.batch, real: pixels(t), noise: { z: latents(t) } };
-      const { metrics } = await engine.run('joint', inputs);
+      const metrics = await engine.step(t);
       const { gLoss, dLoss, dReal, dFake } = golden.steps[t]!;
       note('metrics', relativeError([metrics.g_loss!], [gLoss]));
       note('metrics', relativeError([metrics.d_loss!], [dLoss]));

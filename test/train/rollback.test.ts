@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type Note, noteLine } from '../../src/train/health/doctor.js';
 import { DEFAULT_CONFIG, train } from '../../src/train/index.js';
 import { readRunCheckpoint } from '../../src/train/resume.js';
-import type { RunOptions } from '../../src/train/run.js';
+import type { RunOptions } from '../../src/train/run-options.js';
 import { idxFolder, temporaryFolder } from '../support/cli.js';
 import { faultyEngine } from '../support/faulty-engine.js';
 

@@ -1,0 +1,167 @@
+/** The steps of a run, with what each leaves: metrics, pictures, notes, and at intervals checkpoints. */
+
+import type { Metric } from '../export/index.js';
+import { encodePng, imageGrid } from '../infer/index.js';
+import { GroupError } from '../parallel/agreement.js';
+import type { UserError } from '../system/user-error.js';
+import type { CallLength } from './call-length.js';
+import type { RunConfig } from './config.js';
+import { type AnyDataset, holdsPoints } from './data/dataset.js';
+import type { Doctor, Note } from './health/doctor.js';
+import { pointPicture } from './point-picture.js';
+import type { RunDirectory } from './run-directory.js';
+import type { RunKeeper } from './run-keeper.js';
+import type { RunOptions } from './run-options.js';
+import type { SharedRun } from './shared-run.js';
+import type { StepReport, Trainer } from './trainer.js';
+
+/** Images in one of gan.py's pictures, and in a row of it. */
+const GRID_IMAGES = 25;
+const GRID_COLUMNS = 5;
+
+/** What a run is made of, from its start or its last rollback on. */
+export interface RunParts {
+  trainer: Trainer;
+  dataset: AnyDataset;
+  directory: RunDirectory;
+  keeper: RunKeeper;
+  health: Health;
+}
+
+/** The doctor, and where its notes go. */
+export interface Health {
+  doctor: Doctor;
+  tell(notes: readonly Note[]): void;
+}
+
+/** How steps are taken. */
+export interface StepOptions {
+  config: RunConfig;
+  /** Steps between two lines of metrics.jsonl. */
+  logInterval: number;
+  /** Steps between two readings of the losses that are not for metrics.jsonl. */
+  readInterval: number;
+  calls: CallLength;
+}
+
+export type LoopOptions = RunOptions & StepOptions;
+
+/**
+ * Steps until the run's length or the signal; at least one, unless all are done.
+ *
+ * @throws Divergence when a loss is no number; where several processes see it, as the cause of a GroupError
+ */
+export async function loop(
+  { trainer, dataset, directory, keeper, health }: RunParts,
+  options: LoopOptions,
+): Promise<void> {
+  const { config, shared, logInterval, calls, on = {} } = options;
+  const signal = shared?.signal ?? options.signal;
+  // A GPU works on while the host draws: only the mean since the last reading tells what a step takes.
+  let pending = { steps: 0, ms: 0 };
+  try {
+    while (trainer.done < trainer.length.steps) {
+      const began = performance.now();
+      const reports = await nextSteps(trainer, options);
+      const ms = (performance.now() - began) / reports.length;
+      calls.learn(reports.length, ms * reports.length);
+      for (const report of reports) {
+        pending = { steps: pending.steps + 1, ms: pending.ms + ms };
+        const { step, metrics, generated } = report;
+        const isLast = step === trainer.length.steps - 1;
+        if (metrics !== undefined && (isLast || step % logInterval === 0)) {
+          directory.appendMetrics(metricsLine(report, metrics, pending.ms / pending.steps));
+          pending = { steps: 0, ms: 0 };
+        }
+        if (metrics !== undefined) {
+          const problem = notFinite(metrics);
+          if (problem !== undefined) throw endOf(shared, keeper.diverged(step, problem));
+          health.tell(health.doctor.observe(step, metrics));
+        }
+        if (generated !== undefined) {
+          const path = await writePicture(generated, dataset, step, directory, config);
+          on.image?.(path);
+        }
+        on.step?.(report, ms);
+      }
+      keeper.requireSaved();
+      if (trainer.done % config.checkpointInterval === 0) {
+        await shared?.group.barrier();
+        await keeper.atInterval();
+      }
+      if (signal?.aborted) return;
+    }
+  } finally {
+    directory.flushMetrics();
+  }
+}
+
+/**
+ * One step, or as many as one call may do: up to the next picture, which is drawn by a step of its own, checkpoint, or
+ * end of the run.
+ */
+export async function nextSteps(
+  trainer: Trainer,
+  { config, logInterval, readInterval, calls }: StepOptions,
+): Promise<StepReport[]> {
+  const { done, length } = trainer;
+  const left = (interval: number): number => interval - (done % interval);
+  const generated = done % config.sampleInterval === 0;
+  if (generated || calls.steps === 1) {
+    const isLast = done === length.steps - 1;
+    const isRead = isLast || done % logInterval === 0 || done % readInterval === 0;
+    return [await trainer.step({ generated, metrics: isRead })];
+  }
+  const bounds = [
+    calls.steps,
+    left(config.sampleInterval),
+    left(config.checkpointInterval),
+    length.steps - done,
+  ];
+  return trainer.steps(Math.min(...bounds));
+}
+
+type Metrics = Record<Metric, number>;
+
+function metricsLine({ step, epoch }: StepReport, metrics: Metrics, ms: number): Record<string, number> {
+  const { d_loss, g_loss, d_real, d_fake } = metrics;
+  return { step, epoch, d_loss, g_loss, 'D(x)': d_real, 'D(G(z))': d_fake, ms: Math.round(ms * 1000) / 1000 };
+}
+
+/** Which metric is not a number, in words; undefined where all are. */
+export function notFinite(metrics: Metrics): string | undefined {
+  const bad = (Object.entries(metrics) as [Metric, number][]).find(([, value]) => !Number.isFinite(value));
+  return bad && `${bad[0]} is ${bad[1]}`;
+}
+
+/** What ends a run: where several processes see the same, all of them know. */
+export function endOf(shared: SharedRun | undefined, error: UserError): UserError {
+  return shared === undefined ? error : new GroupError(error.message, { cause: error });
+}
+
+/** Toy data is drawn as points over its density, images as gan.py draws them. */
+async function writePicture(
+  generated: Float32Array,
+  dataset: AnyDataset,
+  step: number,
+  directory: RunDirectory,
+  config: RunConfig,
+): Promise<string> {
+  if (!holdsPoints(dataset)) return writeGrid(generated, step, directory, config);
+  return directory.writeImage(step, await encodePng(pointPicture(generated, dataset.points)));
+}
+
+/** gan.py's picture: the first 25 images of the training batch, scaled by the smallest and largest value. */
+async function writeGrid(
+  generated: Float32Array,
+  step: number,
+  directory: RunDirectory,
+  { channels, imageSize }: RunConfig,
+): Promise<string> {
+  const pixels = channels * imageSize ** 2;
+  const count = Math.min(GRID_IMAGES, generated.length / pixels);
+  const data = generated.subarray(0, count * pixels);
+  const shape = [channels, imageSize, imageSize] as const;
+  const grid = imageGrid({ count, shape, data }, { columns: GRID_COLUMNS, scale: 'min-max' });
+  return directory.writeImage(step, await encodePng(grid));
+}

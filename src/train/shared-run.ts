@@ -1,0 +1,68 @@
+/** What a run of several processes has beside that of one: shares of batches, and an end that all agree on. */
+
+import { usesBatchStatistics } from '../export/index.js';
+import type { Facts } from '../parallel/agreement.js';
+import type { Communicator } from '../parallel/communicator.js';
+import { shareOf } from '../parallel/shard.js';
+import { configGan, type RunConfig } from './config.js';
+import type { TakeShare } from './feed.js';
+import type { StopAgreement } from './parallel-engine.js';
+
+export interface SharedRun {
+  group: Communicator;
+  stop: StopAgreement;
+  /** Aborted on all ranks after the same step, once any rank's own signal is. */
+  signal: AbortSignal;
+  /** Milliseconds that a rank waits for the others in a step, before it gives them up. */
+  patience: number;
+}
+
+/** Milliseconds that ranks 1 and 2, 3, ... wait longer than rank 0, which is the one to say what happened. */
+const LATER = 5000;
+
+/**
+ * @param own this rank's signal; where it was not aborted, the agreed one has `reason` as its reason
+ * @param patience milliseconds that rank 0 waits for the others in a step
+ */
+export function shareRun(
+  group: Communicator,
+  { own, reason, patience }: { own?: AbortSignal; reason: unknown; patience: number },
+): SharedRun {
+  const agreed = new AbortController();
+  return {
+    group,
+    patience: patience + LATER * Math.min(group.rank, 2),
+    signal: agreed.signal,
+    stop: {
+      wanted: () => own?.aborted ?? false,
+      agreed: () => agreed.abort(own?.aborted ? own.reason : reason),
+    },
+  };
+}
+
+/** A rank's share of a batch. Batch statistics need two samples: no rank normalises a single one. */
+export function shareTaker(config: RunConfig, group: Communicator): TakeShare {
+  const { generator, discriminator } = configGan(config);
+  const smallest = usesBatchStatistics(generator) || usesBatchStatistics(discriminator) ? 2 : 1;
+  return (size) => shareOf(size, group, smallest);
+}
+
+/** What all ranks must have alike, in words. */
+export function runFacts(run: {
+  config: RunConfig;
+  version: string;
+  data: string;
+  step: number;
+  logInterval: number;
+}): Facts {
+  const settings = Object.entries(run.config).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, JSON.stringify(value)]],
+  );
+  return {
+    'gan-onnx': run.version,
+    ...Object.fromEntries(settings),
+    'data with SHA-256': run.data,
+    'first step': String(run.step),
+    'log interval': String(run.logInterval),
+  };
+}

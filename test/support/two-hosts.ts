@@ -1,0 +1,77 @@
+/** Two hosts that are none: network namespaces joined by a virtual cable. Needs root's rights and iproute2. */
+
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { temporaryFolder } from './cli.js';
+import type { LaunchOptions } from './mpirun.js';
+
+function ip(...args: string[]): string {
+  return execFileSync('ip', args, { encoding: 'utf8', stdio: 'pipe' });
+}
+
+function mayMakeHosts(): boolean {
+  const probe = `gan-onnx-${process.pid}-probe`;
+  try {
+    ip('netns', 'add', probe);
+    ip('netns', 'del', probe);
+    return true;
+  } catch {
+    console.warn('no right to make network namespaces: tests of two hosts are skipped');
+    return false;
+  }
+}
+
+export const MAY_MAKE_HOSTS = mayMakeHosts();
+
+export interface TwoHosts {
+  /** Starts MPICH's launcher with one rank on each, connected by TCP alone. */
+  launch: LaunchOptions;
+  /** Bytes that a host has sent, with the headers of its packets. */
+  sent(host: 0 | 1): number;
+}
+
+/** They go away with the test. */
+export function twoHosts(): TwoHosts {
+  const name = (host: number) => `gan-onnx-${process.pid}-${host}`;
+  const cable = (host: number) => `gancable${host}`;
+  const address = (host: number) => `10.213.7.${host + 1}`;
+  onTestFinished(() => {
+    for (const host of [0, 1]) ip('netns', 'del', name(host));
+  });
+  for (const host of [0, 1]) ip('netns', 'add', name(host));
+  ip('link', 'add', cable(0), 'netns', name(0), 'type', 'veth', 'peer', 'name', cable(1), 'netns', name(1));
+  for (const host of [0, 1]) {
+    const inside = (...args: string[]) => ip('-n', name(host), ...args);
+    inside('address', 'add', `${address(host)}/24`, 'dev', cable(host));
+    for (const device of ['lo', cable(host)]) inside('link', 'set', device, 'up');
+  }
+  // Called as ssh would be: flags, a host, a command.
+  const shell = join(temporaryFolder(), 'shell');
+  writeFileSync(
+    shell,
+    `#!/bin/sh
+while [ "\${1#-}" != "$1" ]; do shift; done
+case $1 in ${address(0)}) name=${name(0)} ;; *) name=${name(1)} ;; esac
+shift
+exec ip netns exec $name /bin/sh -c "$*"
+`,
+    { mode: 0o755 },
+  );
+  return {
+    launch: {
+      before: ['ip', 'netns', 'exec', name(0)],
+      flags: [
+        ...['-launcher', 'ssh', '-launcher-exec', shell, '-localhost', address(0)],
+        ...['-hosts', [0, 1].map(address).join(), '-ppn', '1'],
+      ],
+      // Memory is shared in truth: only this keeps MPI from using it.
+      env: { UCX_TLS: 'tcp,self', FI_PROVIDER: 'tcp' },
+    },
+    sent(host) {
+      const counter = `/sys/class/net/${cable(host)}/statistics/tx_bytes`;
+      return Number(ip('netns', 'exec', name(host), 'cat', counter));
+    },
+  };
+}
