@@ -98,6 +98,8 @@ export interface OpenPlayground {
   /** All events so far; of looks only the step. */
   events(): Promise<(PlaygroundEvent & { at: number })[]>;
   reload(): Promise<void>;
+  /** Ends the browser's GPU process, as a driver that crashes does. */
+  loseGpu(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -133,6 +135,11 @@ export async function openPlayground(
       events: () => page.evaluate('plain(events)'),
       reload: async () => {
         await page.reload();
+      },
+      loseGpu: async () => {
+        const session = await browser!.newBrowserCDPSession();
+        const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+        process.kill(processInfo.find(({ type }) => type === 'GPU')!.id, 'SIGKILL');
       },
       close,
     };
