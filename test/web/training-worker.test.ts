@@ -393,3 +393,28 @@ describe.skipIf(findChromium() === undefined)('the training worker', () => {
     expect((await browser.ask('look')).step).toBe(3);
   }, 120_000);
 });
+
+describe.skipIf(findChromium() === undefined)('the training worker of an older browser, not isolated', () => {
+  it('trains with one thread, and keeps its run in IndexedDB', async () => {
+    const browser = await openPlayground([], { isolated: false, worker: 'old-browser.js' });
+    try {
+      expect(await browser.ask('restore')).toBeUndefined();
+      expect(await browser.ask('start', { ...POINTS, device: 'webgpu' })).toMatchObject({
+        device: 'wasm',
+        threads: 1,
+        notices: ['this browser offers no GPU (WebGPU), so training goes on WASM'],
+      });
+      await browser.ask('step', 2);
+      await browser.ask('step', 2);
+      const names = `indexedDB.databases().then((all) => all.map(({ name }) => name))`;
+      expect(await browser.page.evaluate(names)).toEqual(['gan-onnx-playground']);
+      await browser.reload();
+      expect(await browser.ask('restore')).toMatchObject({ step: 4 });
+      await browser.ask('forget');
+      await browser.reload();
+      expect(await browser.ask('restore')).toBeUndefined();
+    } finally {
+      await browser.close();
+    }
+  }, 120_000);
+});
