@@ -69,6 +69,8 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
     emit({ kind: 'progress', message: 'opening the networks' });
     const next = await openRun({ ...request, ...(checkpoint === undefined ? {} : { start: checkpoint }) });
     const before = run;
+    // Whatever began to train on the old one meanwhile.
+    going?.stop.abort();
     run = next;
     keeper.begin(checkpoint);
     await before?.close().catch(() => {});
@@ -79,10 +81,10 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
   async function goBack(failed: OpenRun, error: unknown): Promise<void> {
     const { request } = failed;
     const { last } = keeper;
-    const lost = !(error instanceof Diverged);
+    const isDiverged = error instanceof Diverged;
     // A GPU that is gone does not come back within a page.
-    const settings: Settings =
-      lost && failed.chosen.device === 'webgpu' ? { ...request.settings, device: 'wasm' } : request.settings;
+    const isLost = !isDiverged && failed.chosen.device === 'webgpu';
+    const settings: Settings = isLost ? { ...request.settings, device: 'wasm' } : request.settings;
     const { start: _, ...again } = request;
     let end: string;
     try {
@@ -91,9 +93,13 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
     } catch (second) {
       end = `it cannot be opened again (${oneLine(second)}); the last save is intact`;
     }
-    const advice = lost ? '' : '; a smaller learning rate may help';
-    const what = lost ? '' : 'training has diverged: ';
-    emit({ kind: 'stopped', message: `${what}${oneLine(error)}: ${end}${advice}` });
+    const advice = isDiverged ? '; a smaller learning rate may help' : isLost ? ', on WASM from now on' : '';
+    // What follows in an engine's own words is for those who have to go back by themselves.
+    const what = oneLine(error).replace(/: the last checkpoint is intact.*$/, '');
+    emit({
+      kind: 'stopped',
+      message: `${isDiverged ? 'training has diverged: ' : ''}${what}: ${end}${advice}`,
+    });
   }
 
   function go(count: number): Going {
@@ -121,10 +127,12 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
     return mine;
   }
 
+  /** Ends training, also what others begin while this one waits. */
   async function halt(): Promise<void> {
-    const current = going;
-    current?.stop.abort();
-    await current?.ended;
+    while (going !== undefined) {
+      going.stop.abort();
+      await going.ended;
+    }
   }
 
   /** Opens another run; when that fails, the one that was open goes on as it did. */
@@ -238,8 +246,9 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
         return { source: 'run', latentSize: latent.size, distribution: latent.distribution.kind };
       }),
     async play() {
-      opened();
-      if (going !== undefined && !going.endless) await going.ended;
+      // A run that is being opened is the one that is meant.
+      await queue.run(async () => opened());
+      while (going !== undefined && !going.endless) await going.ended;
       if (going === undefined) go(Number.POSITIVE_INFINITY);
     },
     async pause() {
@@ -248,7 +257,10 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
     },
     async step(count) {
       whole('the number of steps', count, MAX_STEPS);
+      await queue.run(async () => opened());
       await halt();
+      // Another request may have been faster.
+      while (going !== undefined) await halt();
       await go(count).ended;
       return queue.run(saved);
     },
