@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path';
 import type { Metric } from '../export/index.js';
-import { encodePng, imageGrid } from '../infer/index.js';
+import { imageGrid, type Picture } from '../infer/index.js';
 import { isWithin, realPath } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from './best-generator.js';
@@ -15,6 +15,7 @@ import { Divergence, MAX_ROLLBACKS } from './divergence.js';
 import { type ChosenEngine, chooseEngine, type EngineName } from './engines.js';
 import { createDoctor, type Doctor, type Note } from './health/doctor.js';
 import { checkCheckpointSize, checkMemory } from './memory.js';
+import { createPictureWriter } from './picture-writer.js';
 import { writeReport } from './report/write-report.js';
 import { lastGoodCheckpoint, requireSameConfig, requireSameData } from './resume.js';
 import { type BestScore, holdsMoments, type RunCheckpoint } from './run-checkpoint.js';
@@ -73,6 +74,7 @@ export interface RunEvents {
   /** @param run.done steps that were done before, when the run was resumed */
   start?(run: { length: RunLength; done: number; dataset: DatasetDescription; out: string }): void;
   step?(report: StepReport, ms: number): void;
+  /** A picture was written, in the step that made it or some steps later. */
   image?(path: string): void;
   /** A generator was judged. */
   score?(score: BestScore, isBest: boolean): void;
@@ -362,6 +364,7 @@ async function loop({ trainer, directory, keeper, health }: RunParts, options: L
   const { config, signal, logInterval, on = {} } = options;
   // A GPU works on while the host draws: only the mean since the last reading tells what a step takes.
   let pending = { steps: 0, ms: 0 };
+  const pictures = createPictureWriter();
   try {
     while (trainer.done < trainer.length.steps) {
       const began = performance.now();
@@ -380,16 +383,20 @@ async function loop({ trainer, directory, keeper, health }: RunParts, options: L
           health.tell(health.doctor.observe(step, metrics));
         }
         if (generated !== undefined) {
-          const path = await writeGrid(generated, step, directory, config);
-          on.image?.(path);
+          await pictures.write(batchGrid(generated, config), async (png) => {
+            const path = await directory.writeImage(step, png);
+            on.image?.(path);
+          });
         }
         on.step?.(report, ms);
       }
       keeper.requireSaved();
       if (trainer.done % config.checkpointInterval === 0) await keeper.atInterval();
-      if (signal?.aborted) return;
+      if (signal?.aborted) break;
     }
+    await pictures.close();
   } finally {
+    await pictures.close().catch(() => {});
     directory.flushMetrics();
   }
 }
@@ -432,18 +439,12 @@ function requireFinite(step: number, metrics: Metrics, keeper: RunKeeper): void 
 }
 
 /** gan.py's picture: the first 25 images of the training batch, scaled by the smallest and largest value. */
-async function writeGrid(
-  generated: Float32Array,
-  step: number,
-  directory: RunDirectory,
-  { channels, imageSize }: RunConfig,
-): Promise<string> {
+function batchGrid(generated: Float32Array, { channels, imageSize }: RunConfig): Picture {
   const pixels = channels * imageSize ** 2;
   const count = Math.min(GRID_IMAGES, generated.length / pixels);
   const data = generated.subarray(0, count * pixels);
   const shape = [channels, imageSize, imageSize] as const;
-  const grid = imageGrid({ count, shape, data }, { columns: GRID_COLUMNS, scale: 'min-max' });
-  return directory.writeImage(step, await encodePng(grid));
+  return imageGrid({ count, shape, data }, { columns: GRID_COLUMNS, scale: 'min-max' });
 }
 
 /** config.json: the settings, and what they were applied to. */

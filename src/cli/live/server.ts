@@ -1,7 +1,7 @@
 /** `gan-onnx train --live`: a page on 127.0.0.1 that shows a run while it goes on, and ends with it. */
 
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type Tinypool from 'tinypool';
 import { type Made, serveMade } from '../../system/static-server.js';
@@ -167,7 +167,7 @@ export async function openLiveView(title: string, out: string, port: number): Pr
       note: heard,
       image(path) {
         picture = path;
-        state.picture = state.step;
+        state.picture = Number.parseInt(basename(path), 10);
       },
       score(score, isBest) {
         if (isBest) best = score;
