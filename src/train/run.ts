@@ -155,6 +155,7 @@ async function trainOn(
     });
   let rollbacks = resume?.record.rollbacks ?? 0;
   let trainer = await openTrainer(resume, rollbacks);
+  let isOpen = true;
   let directory: RunDirectory | undefined;
   try {
     signal?.throwIfAborted();
@@ -202,8 +203,10 @@ async function trainOn(
         const back = await lastGoodCheckpoint(directory.checkpoints);
         rollbacks += 1;
         await directory.returnTo(back?.step ?? 0);
+        isOpen = false;
         await trainer.close();
         trainer = await openTrainer(back, rollbacks);
+        isOpen = true;
         health = openHealth(directory, options);
         keeper = openKeeper({ trainer, dataset, directory, health, rollbacks }, options, back);
         // The checkpoint with the new stream takes the old one's place: whoever resumes from it goes on as this run does.
@@ -215,7 +218,7 @@ async function trainOn(
     }
   } finally {
     directory?.close();
-    await trainer.close();
+    if (isOpen) await trainer.close();
   }
 }
 

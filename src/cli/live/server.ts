@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type Tinypool from 'tinypool';
 import { type Made, serveMade } from '../../system/static-server.js';
 import { type Note, noteTitle } from '../../train/health/doctor.js';
+import { readNotes } from '../../train/health/notes-file.js';
 import { CHART_NAMES } from '../../train/report/charts.js';
 import { readPng } from '../../train/report/pictures.js';
 import type { RunEvents } from '../../train/run.js';
@@ -155,6 +156,11 @@ export async function openLiveView(title: string, out: string, port: number): Pr
     on: {
       start({ length, done }) {
         Object.assign(state, { steps: length.steps, step: done, phase: 'training', status: 'Training.' });
+        // Of a run that goes on; what cannot be read is not shown.
+        readNotes(join(out, 'notes.jsonl')).then(
+          (notes) => notes.forEach(heard),
+          () => {},
+        );
       },
       step(report, stepMs) {
         state.step = report.step + 1;
