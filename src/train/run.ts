@@ -170,6 +170,7 @@ async function trainOn(
         config,
         length: trainer.length,
         steps: trainer.done,
+        rollbacks,
         engine: `${options.engine ?? 'session'} on ${options.device ?? 'cpu'}`,
         version,
         ...(keeper.best === undefined ? {} : { best: keeper.best }),

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RunConfig, RunLength } from '../config.js';
-import { Divergence } from '../divergence.js';
+import { Divergence, MAX_ROLLBACKS } from '../divergence.js';
 import { readNotes } from '../health/notes-file.js';
 import type { BestScore } from '../run-checkpoint.js';
 import type { RunDirectory } from '../run-directory.js';
@@ -18,6 +18,8 @@ export interface RunEnding {
   length: RunLength;
   /** Steps that were done. */
   steps: number;
+  /** How often it has returned to a checkpoint. */
+  rollbacks: number;
   /** The error that ended it. */
   failure?: Error;
   best?: BestScore;
@@ -73,14 +75,19 @@ function figures(ending: RunEnding, course: Course): [string, string][] {
   ];
 }
 
-function commands(directory: RunDirectory, { length, steps, failure, best }: RunEnding): [string, string][] {
+function commands(
+  directory: RunDirectory,
+  { length, steps, rollbacks, failure, best }: RunEnding,
+): [string, string][] {
   const path = quoted(directory.path);
   // A run that failed leaves an earlier one's generator, which is not its own.
   const isOwn = { generator: failure === undefined, best: best !== undefined };
   const generators = (['generator', 'best'] as const).filter(
     (name) => isOwn[name] && existsSync(directory.file(name)),
   );
-  const hasCheckpoint = directory.checkpoints.steps().length > 0;
+  // A run that may not return again diverges again.
+  const isLost = failure instanceof Divergence && rollbacks === MAX_ROLLBACKS;
+  const goesOn = !isLost && directory.checkpoints.steps().length > 0;
   const isDone = steps >= length.steps;
   const more =
     failure instanceof Divergence ? ' --on-nan rollback' : isDone ? ` --max-steps ${2 * steps}` : '';
@@ -89,7 +96,7 @@ function commands(directory: RunDirectory, { length, steps, failure, best }: Run
       name === 'best' ? 'Samples of the best generator' : 'More samples',
       `gan-onnx sample ${quoted(directory.file(name))} --count 100 --out ${name === 'best' ? 'best' : 'more'}.png`,
     ]),
-    ...(hasCheckpoint
+    ...(goesOn
       ? [
           [
             isDone ? 'Train on' : 'Go on from the last checkpoint',
