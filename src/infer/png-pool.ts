@@ -4,12 +4,14 @@ import { fileURLToPath } from 'node:url';
 import type Tinypool from 'tinypool';
 import type { FileSum } from './file-sum.js';
 import { imageBytes } from './image-bytes.js';
-import type { ImageStack } from './pixels.js';
+import type { ImageStack, Picture } from './pixels.js';
 import type { FileFailure, PictureStack } from './png-worker.js';
 
 export interface PngPool {
   /** The PNG files of a stack of images; the same bytes, whatever the number of threads. */
   encode(images: ImageStack): Promise<Uint8Array[]>;
+  /** The PNG file of one picture. */
+  encodePicture(picture: Picture): Promise<Uint8Array>;
   /**
    * Writes the PNG files of a stack of images to `paths`, where nothing may be yet.
    *
@@ -73,6 +75,12 @@ export function createPngPool(threads: number): PngPool {
 
   return {
     encode: async (images) => (await runAll<Uint8Array[]>('encode', images)).flat(),
+    async encodePicture({ width, height, channels, data }) {
+      pool ??= open();
+      const task = { count: 1, width, height, channels, data };
+      const [file] = (await (await pool).run(task, { name: 'encode' })) as Uint8Array[];
+      return file!;
+    },
     async write(images, paths) {
       const results = await runAll<FileSum[] | FileFailure>('write', images, paths);
       return results.flatMap((result) => {

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { checkWritable, fileProblem, writeFileAtomically } from '../system/files.js';
+import { checkWritable, fileProblem, replaceFile, writeFileAtomically } from '../system/files.js';
 import { UserError } from '../system/user-error.js';
 import { type CheckpointFiles, CheckpointStore } from './checkpoint-store.js';
 import type { Note } from './health/doctor.js';
@@ -232,10 +232,18 @@ export class RunDirectory {
     writeFileAtomically(this.file(name), data);
   }
 
-  /** Writes images/<number>.png and gives its path. */
-  writeImage(number: number, png: Uint8Array): string {
+  /**
+   * Writes images/<number>.png while training goes on, and gives its path.
+   *
+   * @throws UserError when it cannot be written
+   */
+  async writeImage(number: number, png: Uint8Array): Promise<string> {
     const path = join(this.file('images'), `${number}.png`);
-    writeFileAtomically(path, png);
+    try {
+      await replaceFile(path, png);
+    } catch (error) {
+      throw new UserError(`${path} ${fileProblem(error)}: it was not written`);
+    }
     return path;
   }
 

@@ -106,9 +106,10 @@ interface Found {
 /** @throws UserError when there is something else than a lock, or it cannot be read */
 function findLock(path: string): Found | undefined {
   try {
-    const { mtimeMs, size } = lstatSync(path);
-    const holder = size > MAX_BYTES ? undefined : parseHolder(readFileSync(path, 'utf8'));
-    return { holder, seen: mtimeMs };
+    const found = lstatSync(path);
+    // A link could lead anywhere, and to something without end.
+    const isSound = found.isFile() && found.size <= MAX_BYTES;
+    return { holder: isSound ? parseHolder(readFileSync(path, 'utf8')) : undefined, seen: found.mtimeMs };
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(errorCode(error))) return undefined;
     throw new UserError(`${path} ${fileProblem(error)}: expected the lock of a run`);

@@ -1,13 +1,14 @@
 /** The steps of a run, with what each leaves: metrics, pictures, notes, and at intervals checkpoints. */
 
 import type { Metric } from '../export/index.js';
-import { encodePng, imageGrid } from '../infer/index.js';
+import { imageGrid, type Picture } from '../infer/index.js';
 import { GroupError } from '../parallel/agreement.js';
 import type { UserError } from '../system/user-error.js';
 import type { CallLength } from './call-length.js';
 import type { RunConfig } from './config.js';
 import { type AnyDataset, holdsPoints } from './data/dataset.js';
 import type { Doctor, Note } from './health/doctor.js';
+import { createPictureWriter } from './picture-writer.js';
 import { pointPicture } from './point-picture.js';
 import type { RunDirectory } from './run-directory.js';
 import type { RunKeeper } from './run-keeper.js';
@@ -59,6 +60,7 @@ export async function loop(
   const signal = shared?.signal ?? options.signal;
   // A GPU works on while the host draws: only the mean since the last reading tells what a step takes.
   let pending = { steps: 0, ms: 0 };
+  const pictures = createPictureWriter();
   try {
     while (trainer.done < trainer.length.steps) {
       const began = performance.now();
@@ -79,8 +81,10 @@ export async function loop(
           health.tell(health.doctor.observe(step, metrics));
         }
         if (generated !== undefined) {
-          const path = await writePicture(generated, dataset, step, directory, config);
-          on.image?.(path);
+          await pictures.write(pictureOf(generated, dataset, config), async (png) => {
+            const path = await directory.writeImage(step, png);
+            on.image?.(path);
+          });
         }
         on.step?.(report, ms);
       }
@@ -89,9 +93,11 @@ export async function loop(
         await shared?.group.barrier();
         await keeper.atInterval();
       }
-      if (signal?.aborted) return;
+      if (signal?.aborted) break;
     }
+    await pictures.close();
   } finally {
+    await pictures.close().catch(() => {});
     directory.flushMetrics();
   }
 }
@@ -140,28 +146,15 @@ export function endOf(shared: SharedRun | undefined, error: UserError): UserErro
 }
 
 /** Toy data is drawn as points over its density, images as gan.py draws them. */
-async function writePicture(
-  generated: Float32Array,
-  dataset: AnyDataset,
-  step: number,
-  directory: RunDirectory,
-  config: RunConfig,
-): Promise<string> {
-  if (!holdsPoints(dataset)) return writeGrid(generated, step, directory, config);
-  return directory.writeImage(step, await encodePng(pointPicture(generated, dataset.points)));
+function pictureOf(generated: Float32Array, dataset: AnyDataset, config: RunConfig): Picture {
+  return holdsPoints(dataset) ? pointPicture(generated, dataset.points) : batchGrid(generated, config);
 }
 
 /** gan.py's picture: the first 25 images of the training batch, scaled by the smallest and largest value. */
-async function writeGrid(
-  generated: Float32Array,
-  step: number,
-  directory: RunDirectory,
-  { channels, imageSize }: RunConfig,
-): Promise<string> {
+function batchGrid(generated: Float32Array, { channels, imageSize }: RunConfig): Picture {
   const pixels = channels * imageSize ** 2;
   const count = Math.min(GRID_IMAGES, generated.length / pixels);
   const data = generated.subarray(0, count * pixels);
   const shape = [channels, imageSize, imageSize] as const;
-  const grid = imageGrid({ count, shape, data }, { columns: GRID_COLUMNS, scale: 'min-max' });
-  return directory.writeImage(step, await encodePng(grid));
+  return imageGrid({ count, shape, data }, { columns: GRID_COLUMNS, scale: 'min-max' });
 }

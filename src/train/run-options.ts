@@ -61,6 +61,7 @@ export interface RunEvents {
   /** @param run.done steps that were done before, when the run was resumed */
   start?(run: { length: RunLength; done: number; dataset: AnyDataset['description']; out: string }): void;
   step?(report: StepReport, ms: number): void;
+  /** A picture was written, in the step that made it or some steps later. */
   image?(path: string): void;
   /** A generator was judged. */
   score?(score: BestScore, isBest: boolean): void;

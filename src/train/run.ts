@@ -40,6 +40,7 @@ async function trainOn(prepared: PreparedRun, options: RunOptions): Promise<RunR
   const { dataset, chosen, lock } = prepared;
   let rollbacks = resume?.record.rollbacks ?? 0;
   let trainer = await openTrainer(prepared, options, resume, rollbacks);
+  let isOpen = true;
   let directory: RunDirectory | undefined;
   try {
     if (shared === undefined) signal?.throwIfAborted();
@@ -54,6 +55,7 @@ async function trainOn(prepared: PreparedRun, options: RunOptions): Promise<RunR
         config,
         length: trainer.length,
         steps: trainer.done,
+        rollbacks,
         engine: `${options.engine ?? 'session'} on ${options.device ?? 'cpu'}`,
         version,
         ...(keeper.best === undefined ? {} : { best: keeper.best }),
@@ -90,8 +92,10 @@ async function trainOn(prepared: PreparedRun, options: RunOptions): Promise<RunR
         const back = await lastGoodCheckpoint(directory.checkpoints);
         rollbacks += 1;
         await directory.returnTo(back?.step ?? 0);
+        isOpen = false;
         await trainer.close();
         trainer = await openTrainer(prepared, options, back, rollbacks);
+        isOpen = true;
         health = openHealth(directory, options);
         keeper = openKeeper({ trainer, dataset, directory, health, rollbacks }, options, back);
         // The checkpoint with the new stream takes the old one's place: whoever resumes from it goes on as this run does.
@@ -103,7 +107,7 @@ async function trainOn(prepared: PreparedRun, options: RunOptions): Promise<RunR
     }
   } finally {
     directory?.close();
-    await trainer.close();
+    if (isOpen) await trainer.close();
   }
 }
 

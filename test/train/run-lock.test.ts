@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -187,7 +188,11 @@ describe('two runs in one folder', () => {
     await train(options);
     writeFileSync(join(folder, 'precious'), 'data');
     symlinkSync(join(folder, 'precious'), lockOf(out));
-    await expect(train(options)).rejects.toThrow(/run.lock/);
+    await expect(train(options)).rejects.toThrow(/run.lock is damaged/);
+    rmSync(lockOf(out));
+    if (existsSync('/dev/zero')) symlinkSync('/dev/zero', lockOf(out));
+    else return;
+    await expect(train(options)).rejects.toThrow(/run.lock is damaged/);
     expect(readFileSync(join(folder, 'precious'), 'utf8')).toBe('data');
   });
 });

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -44,8 +44,28 @@ describe('a run', () => {
       },
     });
     const image = (step: number) => join(out, 'images', `${step}.png`);
-    expect(heard).toEqual(['start 3', image(0), 'step 0', 'step 1', image(2), 'step 2']);
+    // Pictures are written while training goes on.
+    expect(heard.filter((what) => !what.endsWith('.png'))).toEqual(['start 3', 'step 0', 'step 1', 'step 2']);
+    expect(heard.filter((what) => what.endsWith('.png'))).toEqual([image(0), image(2)]);
+    for (const step of [0, 2]) expect(existsSync(image(step))).toBe(true);
     expect(result).toMatchObject({ steps: 3, interrupted: false, generator: join(out, 'generator.onnx') });
+  });
+
+  it('ends when a picture cannot be written, with the reason', async () => {
+    const out = join(temporaryFolder(), 'run');
+    const ended = train({
+      config: { ...config, sampleInterval: 2, maxSteps: 9 },
+      out,
+      dataDir: idxFolder(64),
+      version: '0',
+      on: {
+        step: ({ step }) => {
+          if (step === 0) rmSync(join(out, 'images'), { recursive: true });
+        },
+      },
+    });
+    await expect(ended).rejects.toThrow(/images\/\d\.png does not exist: it was not written/);
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('it was not written');
   });
 
   it.each([

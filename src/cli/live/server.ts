@@ -1,11 +1,12 @@
 /** `gan-onnx train --live`: a page on 127.0.0.1 that shows a run while it goes on, and ends with it. */
 
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type Tinypool from 'tinypool';
 import { type Made, serveMade } from '../../system/static-server.js';
 import { type Note, noteTitle } from '../../train/health/doctor.js';
+import { readNotes } from '../../train/health/notes-file.js';
 import { CHART_NAMES } from '../../train/report/charts.js';
 import { readPng } from '../../train/report/pictures.js';
 import type { BestScore } from '../../train/run-checkpoint.js';
@@ -155,6 +156,11 @@ export async function openLiveView(title: string, out: string, port: number): Pr
     on: {
       start({ length, done }) {
         Object.assign(state, { steps: length.steps, step: done, phase: 'training', status: 'Training.' });
+        // Of a run that goes on; what cannot be read is not shown.
+        readNotes(join(out, 'notes.jsonl')).then(
+          (notes) => notes.forEach(heard),
+          () => {},
+        );
       },
       step(report, stepMs) {
         state.step = report.step + 1;
@@ -167,7 +173,7 @@ export async function openLiveView(title: string, out: string, port: number): Pr
       note: heard,
       image(path) {
         picture = path;
-        state.picture = state.step;
+        state.picture = Number.parseInt(basename(path), 10);
       },
       score(score, isBest) {
         if (isBest) best = score;

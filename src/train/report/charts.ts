@@ -72,6 +72,14 @@ function rows(buckets: readonly Bucket[], entry: ChartEntry) {
   );
 }
 
+/** Zero and some powers of ten, about eight, for an axis that is logarithmic on both sides. */
+function powers(lowest: number, largest: number): number[] {
+  const decades = Math.ceil(Math.log10(Math.max(largest, 10)));
+  const step = Math.ceil(decades / 6);
+  const positive = Array.from({ length: Math.floor(decades / step) }, (_, i) => 10 ** (step * (i + 1)));
+  return [...(lowest < -1 ? positive.map((power) => -power) : []), 0, ...positive];
+}
+
 /** @param marks steps at which something was noted */
 function chartSpec(entry: ChartEntry, { buckets }: Course, marks: readonly number[]): TopLevelSpec {
   const values = rows(buckets, entry);
@@ -88,7 +96,16 @@ function chartSpec(entry: ChartEntry, { buckets }: Course, marks: readonly numbe
     scale: { domain: [0, Math.max(1, buckets.at(-1)?.last ?? 0)], nice: false },
     axis: { tickCount: 8, grid: false },
   };
-  const y = (field: string) => ({ field, type: 'quantitative', title: entry.unit, scale });
+  const largest = Math.max(0, ...values.flatMap(({ low, high }) => [Math.abs(low), Math.abs(high)]));
+  const isSymlog = 'type' in scale;
+  const lowest = Math.min(0, ...values.map(({ low }) => low));
+  const y = (field: string) => ({
+    field,
+    type: 'quantitative',
+    title: entry.unit,
+    scale,
+    ...(isSymlog ? { axis: { format: '~g', values: powers(lowest, largest) } } : {}),
+  });
   const color = {
     field: 'series',
     type: 'nominal',

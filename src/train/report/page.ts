@@ -55,7 +55,7 @@ li { margin-bottom: .4rem; overflow-wrap: anywhere; }
 pre { margin: 0 0 .75rem; padding: .6rem .8rem; background: #f0f1f4; border-radius: .35rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; vertical-align: top; padding: .2rem .75rem .2rem 0; border-top: 1px solid #eceef1; overflow-wrap: anywhere; }
-th { font-weight: 500; width: 14rem; }
+th { font-weight: 500; width: min(16rem, 45%); }
 footer { color: #555; font-size: .85rem; margin-top: 1rem; }
 `;
 

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RunConfig, RunLength } from '../config.js';
-import { Divergence } from '../divergence.js';
+import { Divergence, MAX_ROLLBACKS } from '../divergence.js';
 import { readNotes } from '../health/notes-file.js';
 import type { BestScore } from '../run-checkpoint.js';
 import type { RunDirectory } from '../run-directory.js';
@@ -18,6 +18,8 @@ export interface RunEnding {
   length: RunLength;
   /** Steps that were done. */
   steps: number;
+  /** How often it has returned to a checkpoint. */
+  rollbacks: number;
   /** The error that ended it. */
   failure?: Error;
   best?: BestScore;
@@ -75,7 +77,7 @@ function figures(ending: RunEnding, course: Course): [string, string][] {
 
 function commands(
   directory: RunDirectory,
-  { config, length, steps, failure, best }: RunEnding,
+  { config, length, steps, rollbacks, failure, best }: RunEnding,
 ): [string, string][] {
   const path = quoted(directory.path);
   // A run that failed leaves an earlier one's generator, which is not its own.
@@ -85,7 +87,9 @@ function commands(
   const generators = (['generator', 'best'] as const).filter(
     (name) => drawsImages && isOwn[name] && existsSync(directory.file(name)),
   );
-  const hasCheckpoint = directory.checkpoints.steps().length > 0;
+  // A run that may not return again diverges again.
+  const isLost = failure instanceof Divergence && rollbacks === MAX_ROLLBACKS;
+  const goesOn = !isLost && directory.checkpoints.steps().length > 0;
   const isDone = steps >= length.steps;
   const more =
     failure instanceof Divergence ? ' --on-nan rollback' : isDone ? ` --max-steps ${2 * steps}` : '';
@@ -94,7 +98,7 @@ function commands(
       name === 'best' ? 'Samples of the best generator' : 'More samples',
       `gan-onnx sample ${quoted(directory.file(name))} --count 100 --out ${name === 'best' ? 'best' : 'more'}.png`,
     ]),
-    ...(hasCheckpoint
+    ...(goesOn
       ? [
           [
             isDone ? 'Train on' : 'Go on from the last checkpoint',
