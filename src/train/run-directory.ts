@@ -28,6 +28,8 @@ export const RUN_FILES = {
   samples: 'samples.png',
   images: 'images',
   checkpoints: 'checkpoints',
+  /** Written last, by a run that was not ended early. */
+  complete: 'complete.json',
 } as const;
 
 const FOLDERS: readonly string[] = [RUN_FILES.images, RUN_FILES.checkpoints];
@@ -150,6 +152,7 @@ export class RunDirectory {
       rmSync(directory.file('metrics'), { force: true });
       directory.checkpoints.create();
       directory.checkpoints.clear();
+      rmSync(directory.file('complete'), { force: true });
     } catch (error) {
       throw new UserError(
         `--out ${path} cannot be written: the folder ${fileProblem(error)}: choose another path`,
@@ -168,6 +171,7 @@ export class RunDirectory {
     const directory = new RunDirectory(path);
     try {
       makeFolder(resolve(directory.file('images')));
+      rmSync(directory.file('complete'), { force: true });
       directory.checkpoints.removeLeftovers();
       directory.checkpoints.removeAfter(step);
       const file = directory.file('metrics');
@@ -186,7 +190,7 @@ export class RunDirectory {
     return join(this.path, RUN_FILES[name]);
   }
 
-  write(name: 'config' | 'generator' | 'best' | 'samples', data: string | Uint8Array): void {
+  write(name: 'config' | 'generator' | 'best' | 'samples' | 'complete', data: string | Uint8Array): void {
     writeFileAtomically(this.file(name), data);
   }
 

@@ -202,6 +202,7 @@ async function trainOn(dataset: Dataset, chosen: ChosenEngine, options: RunOptio
     const interrupted = trainer.done < trainer.length.steps;
     await shared?.group.barrier();
     await keeper.finish(interrupted);
+    if (!interrupted) directory.write('complete', completion(trainer.done, shared));
     return {
       steps: trainer.done,
       interrupted,
@@ -372,6 +373,11 @@ async function writeGrid(
   const shape = [channels, imageSize, imageSize] as const;
   const grid = imageGrid({ count, shape, data }, { columns: GRID_COLUMNS, scale: 'min-max' });
   return directory.writeImage(step, await encodePng(grid));
+}
+
+/** complete.json: all else is there. */
+function completion(steps: number, shared: SharedRun | undefined): string {
+  return `${JSON.stringify({ steps, processes: shared?.group.size ?? 1 })}\n`;
 }
 
 /** config.json: the settings, and what they were applied to. */
