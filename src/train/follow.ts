@@ -2,7 +2,7 @@
 
 import { GroupError } from '../parallel/agreement.js';
 import { nextSteps, notFinite, prepareRun, type RunOptions, runTrainer } from './run.js';
-import type { SharedRun } from './shared-run.js';
+import { meetAtStep, type SharedRun } from './shared-run.js';
 import type { StepReport, Trainer } from './trainer.js';
 
 export interface FollowResult {
@@ -38,10 +38,10 @@ export async function follow(options: RunOptions & { shared: SharedRun }): Promi
         if (reports.some((report) => hasDiverged(report, trainer, logInterval))) {
           throw new GroupError('training has diverged');
         }
-        if (trainer.done % config.checkpointInterval === 0) await shared.group.barrier();
+        if (trainer.done % config.checkpointInterval === 0) await meetAtStep(shared, config, trainer);
       }
       // Rank 0 now writes the end of the run.
-      await shared.group.barrier();
+      await meetAtStep(shared, config, trainer);
       return { steps: trainer.done, interrupted: trainer.done < trainer.length.steps };
     } finally {
       await trainer.close();

@@ -18,7 +18,7 @@ import { requireSameConfig, requireSameData } from './resume.js';
 import { type BestScore, holdsMoments, type RunCheckpoint } from './run-checkpoint.js';
 import { checkResumable, checkRunDirectory, RunDirectory } from './run-directory.js';
 import { diverged, RunKeeper } from './run-keeper.js';
-import { runFacts, type SharedRun, shareTaker } from './shared-run.js';
+import { meetAtStep, runFacts, type SharedRun, shareTaker } from './shared-run.js';
 import { createTrainer, type StepReport, type Trainer } from './trainer.js';
 import { trainingApiLimit } from './training-api-limits.js';
 
@@ -200,7 +200,7 @@ async function trainOn(dataset: Dataset, chosen: ChosenEngine, options: RunOptio
     });
     await loop(trainer, directory, keeper, { ...options, logInterval, stepsPerCall: chosen.stepsPerCall });
     const interrupted = trainer.done < trainer.length.steps;
-    await shared?.group.barrier();
+    if (shared !== undefined) await meetAtStep(shared, config, trainer);
     await keeper.finish(interrupted);
     if (!interrupted) directory.write('complete', completion(trainer.done, shared));
     return {
@@ -308,7 +308,7 @@ async function loop(
       }
       keeper.requireSaved();
       if (trainer.done % config.checkpointInterval === 0) {
-        await shared?.group.barrier();
+        if (shared !== undefined) await meetAtStep(shared, config, trainer);
         await keeper.atInterval();
       }
       if (signal?.aborted) return;
