@@ -309,8 +309,7 @@ export function trainCommand(version: string): Command {
       return;
     }
     let out = '<the run>';
-    const advice = () =>
-      `its checkpoints are good: gan-onnx train --resume ${out} goes on, on any number of ranks`;
+    const advice = () => goingOn(out);
     const { result, interruption } = await inGroup(
       (member) =>
         trainWithProgress(flags, version, member, (place) => {
