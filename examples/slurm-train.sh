@@ -5,7 +5,7 @@
 #
 #   sbatch examples/slurm-train.sh data/mnist runs/mnist
 #
-# Submitted again it goes on from the last checkpoint, on as many machines as it then has.
+# Submitted again it goes on from the last checkpoint, on as many machines as it then has; a run that is complete it leaves.
 #SBATCH --job-name=gan-train
 #SBATCH --nodes=4
 #SBATCH --ntasks-per-node=1
@@ -20,6 +20,7 @@ set -euo pipefail
 data=${1:?usage: sbatch slurm-train.sh data-folder run-folder}
 out=${2:?usage: sbatch slurm-train.sh data-folder run-folder}
 
+if [ -e "$out/complete.json" ]; then exit 0; fi
 if compgen -G "$out/checkpoints/*" >/dev/null; then
   run=(--resume "$out")
 else

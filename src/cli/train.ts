@@ -3,7 +3,7 @@
 import { dirname } from 'node:path';
 import { Command, Option } from 'commander';
 import { slicedWasserstein } from '../evaluate/index.js';
-import { beginTogether } from '../parallel/agreement.js';
+import { beginTogether, textOfRankZero } from '../parallel/agreement.js';
 import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from '../train/best-generator.js';
 import { MAX_K } from '../train/config.js';
@@ -210,7 +210,9 @@ async function trainWithProgress(
 ): Promise<{ result: RunResult | undefined; interruption: unknown; isPoints: boolean }> {
   const find = () => runPlace(flags);
   const place = await (member === undefined ? find() : beginTogether(member.group, find, () => ({})));
-  const { config, out } = place;
+  const { config } = place;
+  // A folder that is named by the time has rank 0's.
+  const out = member === undefined ? place.out : await textOfRankZero(member.group, place.out);
   onPlace(out);
   const isFollower = member !== undefined && member.group.rank > 0;
   let progress: Progress | undefined;

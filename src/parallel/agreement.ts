@@ -104,3 +104,25 @@ export async function beginTogether<T>(
   requireSameFacts(words);
   return mine!.value as T;
 }
+
+/** Bytes of a text that rank 0 gives to all. */
+const MAX_TEXT = 16384;
+
+/** Rank 0's text, on all ranks; what exceeds 16 KiB in UTF-8 is cut off. */
+export async function textOfRankZero(group: Communicator, text: string): Promise<string> {
+  const bytes = new Uint8Array(MAX_TEXT);
+  new TextEncoder().encodeInto(text, bytes);
+  await group.broadcast(bytes);
+  const end = bytes.indexOf(0);
+  return new TextDecoder().decode(bytes.subarray(0, end === -1 ? MAX_TEXT : end));
+}
+
+/**
+ * Meets all ranks, which must have come with the same text.
+ *
+ * @param what it is, for the message
+ * @throws GroupError, on all ranks
+ */
+export async function meetWith(group: Communicator, what: string, text: string): Promise<void> {
+  requireSameFacts(await exchange(group, { host: hostname().slice(0, 255), facts: { [what]: text } }));
+}

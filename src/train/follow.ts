@@ -5,7 +5,7 @@ import { callLength } from './call-length.js';
 import { openTrainer, prepareRun, release } from './prepare-run.js';
 import { nextSteps, notFinite } from './run-loop.js';
 import type { RunOptions } from './run-options.js';
-import type { SharedRun } from './shared-run.js';
+import { meetAtStep, type SharedRun } from './shared-run.js';
 import type { StepReport } from './trainer.js';
 
 export interface FollowResult {
@@ -45,10 +45,10 @@ export async function follow(options: RunOptions & { shared: SharedRun }): Promi
         if (reports.some(hasDiverged)) {
           throw new GroupError('training has diverged');
         }
-        if (trainer.done % config.checkpointInterval === 0) await shared.group.barrier();
+        if (trainer.done % config.checkpointInterval === 0) await meetAtStep(shared, config, trainer);
       }
       // Rank 0 now writes the end of the run.
-      await shared.group.barrier();
+      await meetAtStep(shared, config, trainer);
       return { steps: trainer.done, interrupted: trainer.done < trainer.length.steps };
     } finally {
       await trainer.close();

@@ -35,6 +35,8 @@ export const RUN_FILES = {
   images: 'images',
   checkpoints: 'checkpoints',
   lock: LOCK_FILE,
+  /** Written last, by a run that was not ended early. */
+  complete: 'complete.json',
 } as const;
 
 const FOLDERS: readonly string[] = [RUN_FILES.images, RUN_FILES.checkpoints];
@@ -176,6 +178,7 @@ export class RunDirectory {
         rmSync(directory.file(name), { force: true });
       directory.checkpoints.create();
       directory.checkpoints.clear();
+      rmSync(directory.file('complete'), { force: true });
       return directory;
     } catch (error) {
       lock.release();
@@ -210,6 +213,7 @@ export class RunDirectory {
   async returnTo(step: number): Promise<void> {
     this.pending = [];
     try {
+      rmSync(this.file('complete'), { force: true });
       this.checkpoints.removeAfter(step);
       cutMetrics(this.file('metrics'), step);
       await cutNotes(this.file('notes'), step);
@@ -228,7 +232,10 @@ export class RunDirectory {
     return join(this.path, RUN_FILES[name]);
   }
 
-  write(name: 'config' | 'generator' | 'best' | 'samples' | 'report', data: string | Uint8Array): void {
+  write(
+    name: 'config' | 'generator' | 'best' | 'samples' | 'report' | 'complete',
+    data: string | Uint8Array,
+  ): void {
     writeFileAtomically(this.file(name), data);
   }
 

@@ -13,7 +13,7 @@ import { pointPicture } from './point-picture.js';
 import type { RunDirectory } from './run-directory.js';
 import type { RunKeeper } from './run-keeper.js';
 import type { RunOptions } from './run-options.js';
-import type { SharedRun } from './shared-run.js';
+import { meetAtStep, type SharedRun } from './shared-run.js';
 import type { StepReport, Trainer } from './trainer.js';
 
 /** Images in one of gan.py's pictures, and in a row of it. */
@@ -90,7 +90,7 @@ export async function loop(
       }
       keeper.requireSaved();
       if (trainer.done % config.checkpointInterval === 0) {
-        await shared?.group.barrier();
+        if (shared !== undefined) await meetAtStep(shared, config, trainer);
         await keeper.atInterval();
       }
       if (signal?.aborted) break;

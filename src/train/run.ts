@@ -16,6 +16,7 @@ import { RunKeeper } from './run-keeper.js';
 import type { RunLock } from './run-lock.js';
 import { endOf, type Health, loop, type RunParts } from './run-loop.js';
 import type { RunOptions, RunResult } from './run-options.js';
+import { meetAtStep, type SharedRun } from './shared-run.js';
 
 const DEFAULT_KEEP = 2;
 
@@ -70,6 +71,7 @@ async function trainOn(prepared: PreparedRun, options: RunOptions): Promise<RunR
       try {
         const result = await trainToEnd({ trainer, dataset, directory, keeper, health }, chosen, options);
         await report();
+        if (!result.interrupted) directory.write('complete', completion(result.steps, shared));
         return result;
       } catch (error) {
         const isSaved = await keeper.isSettled();
@@ -154,7 +156,7 @@ async function trainToEnd(
   // Losses that nobody waits for are all looked at, so that the first one that is no number is seen at its step.
   await loop(parts, { ...options, logInterval, calls: callLength(calls), readInterval: suits });
   const interrupted = trainer.done < trainer.length.steps;
-  await options.shared?.group.barrier();
+  if (options.shared !== undefined) await meetAtStep(options.shared, options.config, trainer);
   await keeper.finish(interrupted);
   return {
     steps: trainer.done,
@@ -181,6 +183,11 @@ function forgottenMoments({ step, record }: RunCheckpoint): string {
     `the checkpoint of step ${step} has no Adam moments, because engine ${record.engine} does not give them out: ` +
     'Adam begins again from zero, so the next steps differ from those of a run that was never moved'
   );
+}
+
+/** complete.json: all else is there. */
+function completion(steps: number, shared: SharedRun | undefined): string {
+  return `${JSON.stringify({ steps, processes: shared?.group.size ?? 1 })}\n`;
 }
 
 /** config.json: the settings, and what they were applied to. */

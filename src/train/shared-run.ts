@@ -1,12 +1,14 @@
 /** What a run of several processes has beside that of one: shares of batches, and an end that all agree on. */
 
-import { usesBatchStatistics } from '../export/index.js';
-import type { Facts } from '../parallel/agreement.js';
+import { createHash } from 'node:crypto';
+import { networkState, usesBatchStatistics } from '../export/index.js';
+import { type Facts, meetWith } from '../parallel/agreement.js';
 import type { Communicator } from '../parallel/communicator.js';
 import { shareOf } from '../parallel/shard.js';
 import { configGan, type RunConfig } from './config.js';
 import type { TakeShare } from './feed.js';
 import type { StopAgreement } from './parallel-engine.js';
+import type { Trainer } from './trainer.js';
 
 export interface SharedRun {
   group: Communicator;
@@ -45,6 +47,26 @@ export function shareTaker(config: RunConfig, group: Communicator): TakeShare {
   const { generator, discriminator } = configGan(config);
   const smallest = usesBatchStatistics(generator) || usesBatchStatistics(discriminator) ? 2 : 1;
   return (size) => shareOf(size, group, smallest);
+}
+
+/**
+ * Meets all ranks after a step, before a checkpoint: their parameters, moments and counters must be the same to the bit, or
+ * what rank 0 saves would not be what the others train.
+ *
+ * @throws GroupError, on all ranks, when they are not
+ */
+export async function meetAtStep({ group }: SharedRun, config: RunConfig, trainer: Trainer): Promise<void> {
+  const { generator, discriminator } = configGan(config);
+  const own = [generator, discriminator].flatMap((network) =>
+    networkState(network, config.optimizer.kind).filter(({ role }) => role !== 'running statistic'),
+  );
+  const state = await trainer.readState();
+  const hash = createHash('sha256');
+  for (const { name } of own) {
+    const { buffer, byteOffset, byteLength } = state.get(name)!.data;
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  await meetWith(group, `after step ${trainer.done} a state with SHA-256`, hash.digest('hex'));
 }
 
 /** What all ranks must have alike, in words. */

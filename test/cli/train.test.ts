@@ -26,6 +26,7 @@ describe('gan-onnx train', () => {
     expect(readdirSync(join(out, 'images')).sort()).toEqual(['0.png', '10.png', '5.png']);
     expect(readdirSync(out).sort()).toEqual([
       'checkpoints',
+      'complete.json',
       'config.json',
       'generator-best.onnx',
       'generator.onnx',

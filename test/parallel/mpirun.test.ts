@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readRunCheckpoint } from '../../src/train/resume.js';
@@ -27,6 +27,7 @@ describe.skipIf(MPIRUN.mpich === undefined)('training under mpirun', () => {
     const two = await startRanks('mpich', 2, [...sgd, '--out', out('sgd-2')]).done;
     expect(two).toMatchObject({ code: 0 });
     expect(two.stdout.match(/done after 50 steps/g)).toHaveLength(1);
+    expect(JSON.parse(readFileSync(out('sgd-2/complete.json'), 'utf8'))).toEqual({ steps: 50, processes: 2 });
     await expectSameRun(out('sgd-2'), out('sgd-1'));
 
     const adam = fiftySteps(100, ...PLAIN);
@@ -105,6 +106,7 @@ for (const family of FAMILIES) {
       expect(code).not.toBe(0);
       const [, steps] = /interrupted after (\d+) steps/.exec(stdout)!;
       expect((await readRunCheckpoint(run)).step).toBe(Number(steps));
+      expect(existsSync(join(run, 'complete.json'))).toBe(false);
       expect(existsSync(join(run, 'generator.onnx'))).toBe(true);
     });
 
