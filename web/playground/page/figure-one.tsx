@@ -54,7 +54,7 @@ function arrowLines({ arrows }: LineLook, theme: Theme): ChartDataset[] {
       data,
       showLine: true,
       // The heads reach over the axis of x.
-      clip: { left: 0, right: 0, top: false, bottom: false },
+      clip: { left: 0, right: 0, top: 6, bottom: 0 },
       borderColor: theme.g,
       borderWidth: 1,
       pointBackgroundColor: theme.g,
