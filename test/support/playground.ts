@@ -25,10 +25,17 @@ const TYPES: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 };
 
+/** The worker in a browser that cannot write to its private file system. */
+const OLD_BROWSER: Readonly<Record<string, string>> = {
+  '/old-browser.js': "import './without-files.js';\nimport './training-worker.js';\n",
+  '/without-files.js': 'delete FileSystemFileHandle.prototype.createWritable;\n',
+};
+
 /** A page that talks to the worker, and nothing else. Typed arrays travel to the test as lists, files in base 64. */
 const PAGE = `<!doctype html><meta charset="utf-8"><title>test</title><link rel="icon" href="data:,">
 <script type="module">
-const worker = new Worker('training-worker.js', { type: 'module' });
+const name = new URLSearchParams(location.search).get('worker') ?? 'training-worker.js';
+const worker = new Worker(name, { type: 'module' });
 const waiting = new Map();
 globalThis.events = [];
 let next = 1;
@@ -65,7 +72,10 @@ function serve(isolated: boolean): Promise<Server> {
     const path = normalize(decodeURIComponent(new URL(request.url!, 'http://localhost').pathname));
     try {
       const [mount, folder] = MOUNTS.find(([prefix]) => path.startsWith(prefix))!;
-      const body = path === '/' ? PAGE : await readFile(join(ROOT, folder, path.slice(mount.length)));
+      const body =
+        path === '/'
+          ? PAGE
+          : (OLD_BROWSER[path] ?? (await readFile(join(ROOT, folder, path.slice(mount.length)))));
       response.writeHead(200, {
         'content-type': path === '/' ? 'text/html' : (TYPES[extname(path)] ?? 'application/octet-stream'),
         ...(isolated
@@ -98,12 +108,18 @@ export interface OpenPlayground {
   /** All events so far; of looks only the step. */
   events(): Promise<(PlaygroundEvent & { at: number })[]>;
   reload(): Promise<void>;
+  /** Ends the browser's GPU process, as a driver that crashes does. */
+  loseGpu(): Promise<void>;
   close(): Promise<void>;
 }
 
+/**
+ * @param options whether the page is cross-origin isolated, and the script of its worker: `old-browser.js` is one without a
+ * private file system
+ */
 export async function openPlayground(
   args: readonly string[] = [],
-  { isolated = true } = {},
+  { isolated = true, worker = 'training-worker.js' } = {},
 ): Promise<OpenPlayground> {
   const server = await serve(isolated);
   let browser: Browser | undefined;
@@ -119,7 +135,7 @@ export async function openPlayground(
       if (message.type() === 'error') console.error(`page: ${message.text()}`);
     });
     page.on('pageerror', (error) => console.error(`page: ${error.message}`));
-    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/?worker=${worker}`);
     const askWith = async (request: keyof Requests, argument: string) => {
       const call = `Promise.resolve(${argument}).then((argument) => ask(${JSON.stringify(request)}, argument)).then(plain)`;
       const { answer, error } = await page.evaluate<{ answer?: unknown; error?: string }>(call);
@@ -133,6 +149,11 @@ export async function openPlayground(
       events: () => page.evaluate('plain(events)'),
       reload: async () => {
         await page.reload();
+      },
+      loseGpu: async () => {
+        const session = await browser!.newBrowserCDPSession();
+        const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+        process.kill(processInfo.find(({ type }) => type === 'GPU')!.id, 'SIGKILL');
       },
       close,
     };

@@ -3,7 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { unzipSync, zipSync } from 'fflate';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Generator } from '../../src/infer/node.js';
 import { serveFolder } from '../../src/system/static-server.js';
 import { readRunCheckpoint } from '../../src/train/resume.js';
@@ -50,6 +50,9 @@ describe.skipIf(findChromium() === undefined)('the training worker', () => {
     browser = await openPlayground(SOFTWARE_GPU);
   }, 60_000);
   afterAll(() => browser?.close());
+  beforeEach(async () => {
+    await browser.page.evaluate('events.length = 0');
+  });
 
   const start = (settings: Settings) => browser.ask('start', settings);
   async function take(what: 'generator' | 'checkpoint' | 'page'): Promise<Taken> {
@@ -325,7 +328,7 @@ describe.skipIf(findChromium() === undefined)('the training worker', () => {
     await start({ ...POINTS, optimizer: 'sgd', learningRate: 1e30, momentum: 0 });
     const { step } = await browser.ask('step', 20);
     expect(step).toBe(0);
-    const [stopped] = await kinds('stopped');
+    const stopped = (await kinds('stopped')).at(-1);
     expect((stopped as { message: string }).message).toMatch(
       /^training has diverged: step \d+: .* is .*: back at its start; a smaller learning rate may help$/,
     );
@@ -367,10 +370,51 @@ describe.skipIf(findChromium() === undefined)('the training worker', () => {
     expect((await browser.ask('look')).step).toBe(5);
   }, 240_000);
 
+  it('goes on from the last save, on WASM, when the GPU is lost', async () => {
+    await start({ ...POINTS, device: 'webgpu' });
+    expect((await browser.ask('step', 3)).device).toBe('webgpu');
+    await browser.ask('play');
+    await browser.loseGpu();
+    await expect.poll(async () => (await kinds('stopped')).length, { timeout: 60_000 }).toBe(1);
+    const [stopped] = await kinds('stopped');
+    expect(stopped).toMatchObject({
+      message: expect.stringMatching(
+        /^the GPU was lost \(.*\): back at the last save, step \d+, on WASM from now on$/,
+      ),
+    });
+    expect(await browser.ask('pause')).toMatchObject({ device: 'wasm', settings: { device: 'wasm' } });
+    await browser.ask('step', 1);
+  }, 120_000);
+
   it('trains by the training API', async () => {
     const info = await start({ ...DIGITS, device: 'training-api', batchSize: 4 });
     expect(info).toMatchObject({ device: 'training-api', threads: 1 });
     expect((await browser.ask('step', 3)).step).toBe(3);
     expect((await browser.ask('look')).step).toBe(3);
+  }, 120_000);
+});
+
+describe.skipIf(findChromium() === undefined)('the training worker of an older browser, not isolated', () => {
+  it('trains with one thread, and keeps its run in IndexedDB', async () => {
+    const browser = await openPlayground([], { isolated: false, worker: 'old-browser.js' });
+    try {
+      expect(await browser.ask('restore')).toBeUndefined();
+      expect(await browser.ask('start', { ...POINTS, device: 'webgpu' })).toMatchObject({
+        device: 'wasm',
+        threads: 1,
+        notices: ['this browser offers no GPU (WebGPU), so training goes on WASM'],
+      });
+      await browser.ask('step', 2);
+      await browser.ask('step', 2);
+      const names = `indexedDB.databases().then((all) => all.map(({ name }) => name))`;
+      expect(await browser.page.evaluate(names)).toEqual(['gan-onnx-playground']);
+      await browser.reload();
+      expect(await browser.ask('restore')).toMatchObject({ step: 4 });
+      await browser.ask('forget');
+      await browser.reload();
+      expect(await browser.ask('restore')).toBeUndefined();
+    } finally {
+      await browser.close();
+    }
   }, 120_000);
 });

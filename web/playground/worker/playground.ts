@@ -79,10 +79,10 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
   async function goBack(failed: OpenRun, error: unknown): Promise<void> {
     const { request } = failed;
     const { last } = keeper;
-    const lost = !(error instanceof Diverged);
+    const isDiverged = error instanceof Diverged;
     // A GPU that is gone does not come back within a page.
-    const settings: Settings =
-      lost && failed.chosen.device === 'webgpu' ? { ...request.settings, device: 'wasm' } : request.settings;
+    const isLost = !isDiverged && failed.chosen.device === 'webgpu';
+    const settings: Settings = isLost ? { ...request.settings, device: 'wasm' } : request.settings;
     const { start: _, ...again } = request;
     let end: string;
     try {
@@ -91,9 +91,13 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
     } catch (second) {
       end = `it cannot be opened again (${oneLine(second)}); the last save is intact`;
     }
-    const advice = lost ? '' : '; a smaller learning rate may help';
-    const what = lost ? '' : 'training has diverged: ';
-    emit({ kind: 'stopped', message: `${what}${oneLine(error)}: ${end}${advice}` });
+    const advice = isDiverged ? '; a smaller learning rate may help' : isLost ? ', on WASM from now on' : '';
+    // What follows in an engine's own words is for those who have to go back by themselves.
+    const what = oneLine(error).replace(/: the last checkpoint is intact.*$/, '');
+    emit({
+      kind: 'stopped',
+      message: `${isDiverged ? 'training has diverged: ' : ''}${what}: ${end}${advice}`,
+    });
   }
 
   function go(count: number): Going {
