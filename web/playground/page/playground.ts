@@ -157,7 +157,7 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
     const info = await line().ask('restore');
     if (info === undefined) return false;
     await show(info);
-    change({ trainedMs: Number.POSITIVE_INFINITY });
+    change({ trainedMs: Number.POSITIVE_INFINITY, saved: info.step });
     return true;
   }
 
