@@ -38,6 +38,8 @@ export interface LoopEngineOptions {
   image: readonly number[];
   /** Threads inside an operator on the CPU; by default one for each physical core. */
   threads?: number;
+  /** Whether runs write into memory that they are given, as by default; onnxruntime-web does not. */
+  preallocated?: boolean;
 }
 
 export type StepMetrics = Partial<Record<Metric, number>>;
@@ -87,6 +89,11 @@ class BufferedState {
       this.current.set(name, this.spare.get(name)!);
       this.spare.set(name, before);
     }
+  }
+
+  /** Makes results of a run the current state. */
+  adopt(writes: readonly StateSpec[], results: Tensors): void {
+    for (const { name } of writes) this.current.set(name, results[nextName(name)]!);
   }
 
   copy(): GanState {
@@ -183,10 +190,17 @@ class LoopedEngine implements LoopEngine {
     wanted: readonly string[],
   ): Promise<Tensors> {
     const feeds = { ...host, ...this.state.feeds(graph.reads) };
+    const { preallocated = true } = this.given;
     const outputs = Object.fromEntries(wanted.map((name) => [name, null]));
-    const results = await session.run(feeds, { ...outputs, ...this.state.fetches(graph.writes) });
-    this.state.advance(graph.writes);
-    return results as Tensors;
+    if (preallocated) {
+      const results = await session.run(feeds, { ...outputs, ...this.state.fetches(graph.writes) });
+      this.state.advance(graph.writes);
+      return results as Tensors;
+    }
+    const next = Object.fromEntries(graph.writes.map(({ name }) => [nextName(name), null]));
+    const results = (await session.run(feeds, { ...outputs, ...next })) as Tensors;
+    this.state.adopt(graph.writes, results);
+    return results;
   }
 
   private stackedFeeds(steps: readonly (readonly StepInputs[])[]): Tensors {

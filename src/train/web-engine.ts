@@ -6,6 +6,7 @@
 import { GRAPH_TARGETS, type GraphTarget } from '../export/index.js';
 import { UserError } from '../system/user-error.js';
 import type { Engine } from './engine.js';
+import { createLoopEngine } from './loop-engine.js';
 import type { OrtModule } from './ort.js';
 import { createResidentEngine } from './resident-engine.js';
 import type { EngineFactory } from './trainer.js';
@@ -30,17 +31,26 @@ export const WEB_TARGETS: Readonly<Record<WebDevice, GraphTarget>> = {
 };
 
 /**
+ * @param options `loop`: whether many steps in one call are wanted of WASM, which makes up for what a call costs where
+ * networks are small; the trainer's `steps` does them
  * @returns an engine factory for `createTrainer`
  *
  * @example
  * import * as ort from 'onnxruntime-web/webgpu';
  * const trainer = await createTrainer({ config, dataset, engine: webEngine(ort, 'webgpu'), target: WEB_TARGETS.webgpu });
  */
-export function webEngine(ort: WebOrtModule, device: WebDevice): EngineFactory {
+export function webEngine(
+  ort: WebOrtModule,
+  device: WebDevice,
+  { loop = false }: { loop?: boolean } = {},
+): EngineFactory {
   return async (request) => {
     let engine: Engine;
     try {
-      engine = await createResidentEngine({ ...request, ort, provider: device });
+      engine =
+        loop && device === 'wasm'
+          ? await createLoopEngine({ ...request, ort, providers: ['wasm'], preallocated: false })
+          : await createResidentEngine({ ...request, ort, provider: device });
     } catch (error) {
       if (error instanceof RangeError) throw error;
       throw new UserError(`${device} cannot be used here (${firstLine(error)}): ${REMEDIES[device]}`);

@@ -27,6 +27,8 @@ export interface ChosenDevice {
   threads: number;
   engine: EngineFactory;
   target: GraphTarget;
+  /** The most steps in one call. */
+  stepsPerCall: number;
   /** Name of the engine, for checkpoints. */
   engineName: 'session' | 'training-api';
   /** Runs G and D for looks, on WASM. */
@@ -75,13 +77,22 @@ const BUILDS = {
   webgpu: () => load('webgpu', import('onnxruntime-web/webgpu')),
 };
 
-async function openSession(device: 'wasm' | 'webgpu', notices: string[]): Promise<ChosenDevice> {
+/** Steps in one call, for networks whose steps take less than a call. */
+const SMALL_STEPS = 8;
+
+async function openSession(
+  device: 'wasm' | 'webgpu',
+  { gan }: RunConfig,
+  notices: string[] = [],
+): Promise<ChosenDevice> {
+  const loop = device === 'wasm' && gan === 'points';
   const viewing = await BUILDS[device]();
   return {
     device,
     threads: device === 'wasm' ? wasmThreads() : 1,
-    engine: webEngine(viewing, device),
+    engine: webEngine(viewing, device, { loop }),
     target: WEB_TARGETS[device],
+    stepsPerCall: loop ? SMALL_STEPS : 1,
     engineName: 'session',
     viewing,
     notices,
@@ -105,6 +116,7 @@ async function openTrainingApi(config: RunConfig): Promise<ChosenDevice> {
     threads: 1,
     engine: ({ options, state }) => createTrainingApiEngine({ api, options, state }),
     target: WEB_TARGETS.wasm,
+    stepsPerCall: 1,
     engineName: 'training-api',
     viewing: await BUILDS.wasm(),
     notices: ['the training API does not give out its moments: after a reload the optimiser begins anew'],
@@ -119,10 +131,10 @@ async function openTrainingApi(config: RunConfig): Promise<ChosenDevice> {
  */
 export async function chooseDevice(wanted: PlaygroundDevice, config: RunConfig): Promise<ChosenDevice> {
   if (wanted === 'training-api') return openTrainingApi(config);
-  if (wanted === 'wasm' || (wanted === 'auto' && config.gan === 'points')) return openSession('wasm', []);
+  if (wanted === 'wasm' || (wanted === 'auto' && config.gan === 'points')) return openSession('wasm', config);
   const gpu = await findGpu();
-  if (gpu !== undefined && (wanted === 'webgpu' || !isSoftware(gpu))) return openSession('webgpu', []);
+  if (gpu !== undefined && (wanted === 'webgpu' || !isSoftware(gpu))) return openSession('webgpu', config);
   const notices =
     wanted === 'webgpu' ? ['this browser offers no GPU (WebGPU), so training goes on WASM'] : [];
-  return openSession('wasm', notices);
+  return openSession('wasm', config, notices);
 }

@@ -62,9 +62,11 @@ export async function trainOn(options: TrainingOptions): Promise<void> {
       const now = performance.now();
       const metrics = chosen.device !== 'webgpu' || isLast || now - readAt >= READ;
       if (metrics) readAt = now;
-      const report = await trainer.step({ generated: false, metrics });
-      pace.steps += 1;
-      if (metrics) rows.push(rowOf(report));
+      const most = Math.min(chosen.stepsPerCall, end - trainer.done);
+      const reports =
+        most > 1 ? await trainer.steps(most) : [await trainer.step({ generated: false, metrics })];
+      pace.steps += reports.length;
+      if (metrics) for (const report of reports) rows.push(rowOf(report));
     } while (performance.now() - began < TURN && trainer.done < end && !signal.aborted);
     pace.ms += performance.now() - began;
   }
