@@ -15,12 +15,12 @@ const CALM = { reducedMotion: 'reduce' } as const;
 const PATIENT = { timeout: 45_000 };
 
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
-const fact = async (page: Page, name: string): Promise<string> =>
+const fact = (page: Page, name: string): Promise<string | null> =>
   page
     .locator('.facts > div', { has: page.getByText(name, { exact: true }) })
     .locator('dd')
-    .innerText();
-const step = async (page: Page): Promise<number> => Number((await fact(page, 'step')).replaceAll(',', ''));
+    .textContent();
+const step = async (page: Page): Promise<number> => Number((await fact(page, 'step'))?.replaceAll(',', ''));
 const alert = (page: Page) => page.getByRole('alert').filter({ hasText: /./ });
 
 /** Presses Tab until what has the focus has this text. */
