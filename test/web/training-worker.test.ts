@@ -98,6 +98,26 @@ describe.skipIf(findChromium() === undefined)('the training worker', () => {
     expect((await kinds('saved')).at(-1)).toMatchObject({ step });
   }, 60_000);
 
+  it('keeps its head when requests come all at once', async () => {
+    await start(POINTS);
+    const all = `(async () => {
+      const settings = ${JSON.stringify({ ...POINTS, seed: 8 })};
+      const asked = [
+        ask('play'), ask('step', 2), ask('step', 2), ask('play'), ask('look'), ask('start', settings), ask('play'),
+        ask('step', 1), ask('pause'), ask('step', 2), ask('step', 1),
+      ];
+      return plain(await Promise.all(asked));
+    })()`;
+    const answers = await browser.page.evaluate<{ error?: string }[]>(all);
+    expect(answers.filter(({ error }) => error !== undefined)).toEqual([]);
+    const { step, settings } = await browser.ask('pause');
+    expect(settings.seed).toBe(8);
+    // Nothing trains on behind the page's back.
+    await browser.page.waitForTimeout(300);
+    expect((await browser.ask('look')).step).toBe(step);
+    expect(await kinds('stopped')).toEqual([]);
+  }, 60_000);
+
   it.each([
     ['points', POINTS],
     ['digits', DIGITS],

@@ -69,6 +69,8 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
     emit({ kind: 'progress', message: 'opening the networks' });
     const next = await openRun({ ...request, ...(checkpoint === undefined ? {} : { start: checkpoint }) });
     const before = run;
+    // Whatever began to train on the old one meanwhile.
+    going?.stop.abort();
     run = next;
     keeper.begin(checkpoint);
     await before?.close().catch(() => {});
@@ -125,10 +127,12 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
     return mine;
   }
 
+  /** Ends training, also what others begin while this one waits. */
   async function halt(): Promise<void> {
-    const current = going;
-    current?.stop.abort();
-    await current?.ended;
+    while (going !== undefined) {
+      going.stop.abort();
+      await going.ended;
+    }
   }
 
   /** Opens another run; when that fails, the one that was open goes on as it did. */
@@ -242,8 +246,9 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
         return { source: 'run', latentSize: latent.size, distribution: latent.distribution.kind };
       }),
     async play() {
-      opened();
-      if (going !== undefined && !going.endless) await going.ended;
+      // A run that is being opened is the one that is meant.
+      await queue.run(async () => opened());
+      while (going !== undefined && !going.endless) await going.ended;
       if (going === undefined) go(Number.POSITIVE_INFINITY);
     },
     async pause() {
@@ -252,7 +257,10 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
     },
     async step(count) {
       whole('the number of steps', count, MAX_STEPS);
+      await queue.run(async () => opened());
       await halt();
+      // Another request may have been faster.
+      while (going !== undefined) await halt();
       await go(count).ended;
       return queue.run(saved);
     },
