@@ -82,8 +82,8 @@ async function course() {
   await sheet.screenshot({ path: path('playground-course.png'), fullPage: true });
 }
 
-const desktop = await open(1280, 820, 'light');
-await begin(desktop, 'Ring of eight', 1500);
+const desktop = await open(1280, 800, 'light');
+await begin(desktop, 'Ring of eight', 400);
 await desktop.screenshot({ path: path('playground-desktop.png') });
 await desktop.context().close();
 

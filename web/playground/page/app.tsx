@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Settings } from '../protocol.js';
-import { defaultsFor, OPENING } from './choices.js';
+import { DATA_KINDS, defaultsFor, kindOf, OPENING } from './choices.js';
 import { droppedFiles } from './collect-files.js';
 import { CourseCharts } from './course-charts.js';
 import { Explorer } from './explorer.js';
@@ -202,6 +202,7 @@ export function App({ playground }: { playground: Playground }) {
         )}
         <TakeHome
           busy={busy || state.phase === 'dead'}
+          images={DATA_KINDS[kindOf(current.data)].makes === 'images'}
           onTake={async (what) => {
             const file = await playground.take(what);
             if (file !== undefined) saveFile(file);

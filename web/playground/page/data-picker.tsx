@@ -91,8 +91,8 @@ function ToyPreview({ name, theme }: { name: PointDistributionName; theme: Theme
         x,
         x.map((at) => density([at])),
       );
-      const style = { borderColor: theme.data, borderWidth: 1.5, pointRadius: 0, fill: 'origin' };
-      return [{ type: 'line', data, backgroundColor: theme.rule, ...style } as ChartDataset];
+      const style = { borderColor: theme.data, borderWidth: 1.5, pointRadius: 0, area: theme.rule };
+      return [{ type: 'line', data, ...style } as ChartDataset];
     }
     const points = sample({ seed: 1, start: 0, count: PREVIEW });
     const data = Array.from({ length: PREVIEW }, (_, i) => ({ x: points[2 * i]!, y: points[2 * i + 1]! }));

@@ -49,5 +49,6 @@ export const FILES = {
   generator: 'The generator alone, which any ONNX Runtime runs, and which `gan-onnx sample` draws from.',
   checkpoint:
     'All of the run, zipped: unzipped, `gan-onnx train --resume` goes on with it, and so does this page.',
+  noPage: 'A static page shows images, and this G makes points.',
   page: 'A folder, zipped, with a page that shows this generator: put it on any static host.',
 } as const;

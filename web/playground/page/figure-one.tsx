@@ -35,8 +35,7 @@ function curves(
     curve(known, { borderColor: theme.d, borderWidth: 1, yAxisID: 'probability' }),
     curve(generatorDensity, {
       borderColor: theme.g,
-      backgroundColor: `${theme.g}26`,
-      fill: 'origin',
+      area: `${theme.g}26`,
       yAxisID: 'density',
     }),
     curve(dataDensity, { borderColor: theme.data, borderDash: [2, 3], yAxisID: 'density' }),
@@ -54,6 +53,8 @@ function arrowLines({ arrows }: LineLook, theme: Theme): ChartDataset[] {
       type: 'scatter',
       data,
       showLine: true,
+      // The heads reach over the axis of x.
+      clip: { left: 0, right: 0, top: 6, bottom: 0 },
       borderColor: theme.g,
       borderWidth: 1,
       pointBackgroundColor: theme.g,

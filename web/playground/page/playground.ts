@@ -141,7 +141,7 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
       info,
       step: info.step,
       stepsPerSecond: 0,
-      trainedMs: info.step > 0 ? Number.POSITIVE_INFINITY : 0,
+      trainedMs: 0,
       explorer: undefined,
       course: emptyCourse(),
       looks: [],
@@ -157,6 +157,7 @@ export function createPlayground(openWorker: () => Worker, movesAtOnce: () => bo
     const info = await line().ask('restore');
     if (info === undefined) return false;
     await show(info);
+    change({ trainedMs: Number.POSITIVE_INFINITY, saved: info.step });
     return true;
   }
 

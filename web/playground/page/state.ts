@@ -25,7 +25,7 @@ export interface PlaygroundState {
   looks: readonly Look[];
   explorer: ExplorerInfo | undefined;
   progress: { message: string; done?: number; total?: number } | undefined;
-  /** Milliseconds of training in the run; infinite for one of another visit, or that was brought along. */
+  /** Milliseconds of training in the run; infinite for one of another visit; what was brought along is a file already. */
   trainedMs: number;
   /** Step of the last save. */
   saved: number | undefined;

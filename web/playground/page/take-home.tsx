@@ -10,6 +10,8 @@ type What = Parameters<Requests['take']>[0];
 
 export interface TakeHomeProps {
   busy: boolean;
+  /** Whether G makes images: a static page shows nothing else. */
+  images: boolean;
   onTake: (what: What) => Promise<void>;
   onBring: (files: readonly File[]) => void;
 }
@@ -20,7 +22,7 @@ const BUTTONS: readonly { what: What; label: string; explanation: string }[] = [
   { what: 'page', label: 'static page', explanation: FILES.page },
 ];
 
-export function TakeHome({ busy, onTake, onBring }: TakeHomeProps) {
+export function TakeHome({ busy, images, onTake, onBring }: TakeHomeProps) {
   const id = useId();
   const [taking, setTaking] = useState<What>();
   const take = async (what: What): Promise<void> => {
@@ -35,14 +37,14 @@ export function TakeHome({ busy, onTake, onBring }: TakeHomeProps) {
         {BUTTONS.map(({ what, label, explanation }) => (
           <li key={what}>
             <Button
-              off={busy || taking !== undefined}
+              off={busy || taking !== undefined || (what === 'page' && !images)}
               describedBy={`${id}-${what}`}
               onClick={() => void take(what)}
             >
               {taking === what ? 'Packing …' : `Save ${label}`}
             </Button>
             <p class="hint" id={`${id}-${what}`}>
-              <Prose text={explanation} />
+              <Prose text={what === 'page' && !images ? FILES.noPage : explanation} />
             </p>
           </li>
         ))}
