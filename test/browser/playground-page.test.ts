@@ -32,7 +32,7 @@ async function tabTo(page: Page, name: string): Promise<void> {
   throw new Error(`the keyboard does not reach ${name}`);
 }
 
-describe.skipIf(findChromium() === undefined)('the playground’s page', () => {
+describe.skipIf(findChromium() === undefined)('the playground’s page', { timeout: 180_000 }, () => {
   let playground: Playground;
 
   beforeAll(async () => {
@@ -159,11 +159,11 @@ describe.skipIf(findChromium() === undefined)('the playground’s page', () => {
 });
 
 describe('the files of the playground', () => {
-  it('are under 150 KB of JavaScript gzipped, besides ONNX Runtime’s', () => {
+  it('are under 150 kB of JavaScript gzipped, besides ONNX Runtime’s', () => {
     const scripts = readdirSync('dist/playground').filter((name) => name.endsWith('.js'));
     const sizes = scripts.map(
       (name) => gzipSync(readFileSync(`dist/playground/${name}`), { level: 9 }).length,
     );
-    expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThan(150 * 1024);
+    expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThan(150_000);
   });
 });
