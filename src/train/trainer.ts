@@ -187,6 +187,9 @@ export async function createTrainer({
       if (running.runMany === undefined || most === 1) return [await single({ generated: false })];
       const drawn = [draw(step)];
       const sizes = (inputs: readonly StepInputs[]) => inputs.map((input) => input.batchSize).join();
+      // At the end of an epoch the batches of a step may differ, which one call cannot have.
+      if (new Set(drawn[0]!.map(({ batchSize: size }) => size)).size > 1)
+        return [await single({ generated: false })];
       const affordable = Math.max(1, Math.floor(CALL_BYTES / bytesOf(drawn[0]!)));
       while (drawn.length < Math.min(most, affordable)) {
         const next = draw(step + drawn.length);
