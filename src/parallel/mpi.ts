@@ -4,6 +4,7 @@
  * the event loop goes on meanwhile.
  */
 
+import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { LibraryHandle } from 'koffi';
 import { UserError } from '../system/user-error.js';
@@ -17,8 +18,11 @@ const KOFFI = 'koffi@3.3.4';
 /** Names an MPI library's file, in the place of the usual ones. */
 export const LIBRARY_VARIABLE = 'GAN_ONNX_MPI_LIBRARY';
 
-/** Milliseconds of asking at every turn of the event loop, after which it is asked once a millisecond. */
-const EAGER_MS = 1000;
+/**
+ * Milliseconds of asking at every turn of the event loop, after which it is asked once a millisecond. Where processes are
+ * more than cores, one that asks all the time takes the core of one that works.
+ */
+const EAGER_MS = { alone: 1000, crowded: 1 } as const;
 
 /** Bytes of one broadcast: counts are 32-bit integers. */
 const MAX_BYTES = 2 ** 30;
@@ -156,6 +160,7 @@ class MpiCommunicator implements Communicator {
 
   constructor(
     private readonly mpi: Mpi,
+    private readonly eager: number,
     private readonly left: () => void,
   ) {
     this.world = mpi.handle('world');
@@ -181,7 +186,7 @@ class MpiCommunicator implements Communicator {
       if (waited > this.limit) {
         throw new PeerError(`no answer from the other ranks within ${Math.round(waited / 1000)} s`);
       }
-      await (waited < EAGER_MS ? nextTurn() : sleep(1));
+      await (waited < this.eager ? nextTurn() : sleep(1));
     }
     this.inUse.clear();
   }
@@ -231,11 +236,13 @@ class MpiCommunicator implements Communicator {
  *
  * @throws UserError when koffi or the library is missing
  */
-export async function joinMpi({ family }: Launch): Promise<Communicator> {
+export async function joinMpi({ family, onMachine }: Launch): Promise<Communicator> {
   const mpi = new Mpi(openLibrary(await loadKoffi(), family));
   const provided = Buffer.alloc(4);
   mpi.call('MPI_Init_thread', null, null, THREAD_MULTIPLE, provided);
   const guard = (code: number): void => mpi.call('MPI_Abort', mpi.handle('world'), code === 0 ? 1 : code);
   process.on('exit', guard);
-  return new MpiCommunicator(mpi, () => process.off('exit', guard));
+  const isCrowded = (onMachine?.size ?? 1) > availableParallelism();
+  const eager = isCrowded ? EAGER_MS.crowded : EAGER_MS.alone;
+  return new MpiCommunicator(mpi, eager, () => process.off('exit', guard));
 }

@@ -5,6 +5,7 @@ import type { Metric } from '../export/index.js';
 import { encodePng, imageGrid } from '../infer/index.js';
 import { beginTogether, GroupError } from '../parallel/agreement.js';
 import { isWithin, realPath } from '../system/files.js';
+import { availableMemory } from '../system/memory.js';
 import { UserError } from '../system/user-error.js';
 import type { GeneratorMeasure } from './best-generator.js';
 import { type RunConfig, type RunLength, validateBatches, validateConfig } from './config.js';
@@ -147,7 +148,8 @@ async function prepareAlone(options: RunOptions): Promise<PreparedRun> {
   const chosen = chooseEngine(engine, config.optimizer, settings);
   const dataset = await openData(options);
   try {
-    checkMemory(config, dataset.description.count, dataset.onDisk ? 0 : dataset.description.count);
+    const { count } = dataset.description;
+    checkMemory(config, count, dataset.onDisk ? 0 : count, memoryOf(shared));
     validateBatches(config, dataset.description.count);
     if (resume !== undefined) requireSameData(out, resume, dataset.description);
     return { dataset, chosen };
@@ -239,10 +241,15 @@ function checkPlace({ config, out, force = false, resume, dataDir }: RunOptions)
   }
 }
 
+/** Bytes that this process may use: its part of what the machine has. */
+function memoryOf(shared: SharedRun | undefined): number {
+  return availableMemory() / (shared?.onMachine ?? 1);
+}
+
 async function openData(options: RunOptions): Promise<Dataset> {
-  const { config, dataDir, dataWorkers, skipBroken, signal, on = {} } = options;
+  const { config, dataDir, dataWorkers, skipBroken, signal, shared, on = {} } = options;
   const { count } = datasetEntry(config.dataset);
-  checkMemory(config, Math.max(count, config.batchSize), count);
+  checkMemory(config, Math.max(count, config.batchSize), count, memoryOf(shared));
   checkCheckpointSize(config);
   const dataset = await openDataset(config.dataset, {
     imageSize: config.imageSize,
