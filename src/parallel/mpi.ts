@@ -24,6 +24,9 @@ export const LIBRARY_VARIABLE = 'GAN_ONNX_MPI_LIBRARY';
  */
 const EAGER_MS = { alone: 1000, crowded: 1 } as const;
 
+/** Milliseconds that the others wait at the end, at least, while rank 0 writes what the work came to. */
+const FAREWELL_MS = 600_000;
+
 /** Bytes of one broadcast: counts are 32-bit integers. */
 const MAX_BYTES = 2 ** 30;
 
@@ -222,8 +225,7 @@ class MpiCommunicator implements Communicator {
   }
 
   async finalize(): Promise<void> {
-    // However long rank 0 writes what the work came to: launchers notice its death.
-    this.limitWaits(Number.POSITIVE_INFINITY);
+    this.limitWaits(Math.max(this.limit, FAREWELL_MS));
     await this.barrier();
     this.mpi.call('MPI_Finalize');
     this.left();
