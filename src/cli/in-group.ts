@@ -25,6 +25,8 @@ export interface Member {
   group: Communicator;
   /** Threads that it should use, unless told otherwise. */
   threads: number;
+  /** How many there are on this machine; 1 where the launcher does not say. */
+  onMachine: number;
   /** Whether it is the first one on its machine. */
   isFirstHere: boolean;
   /** A line that names it. */
@@ -82,6 +84,7 @@ export async function inGroup<T>(
     const result = await work({
       group,
       threads: threadsOf(launch, availableParallelism(), cpus().length),
+      onMachine: launch.onMachine?.size ?? 1,
       isFirstHere: (launch.onMachine ?? launch).rank === 0,
       says: (message) => named(group.rank, message),
     });

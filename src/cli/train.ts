@@ -229,7 +229,8 @@ async function trainWithProgress(
         const { threads = member?.threads } = flags;
         const patience = flags.stepTimeout * 1000;
         const reason = new InterruptedError();
-        const shared = member && shareRun(member.group, { own: signal, reason, patience });
+        const shared =
+          member && shareRun(member.group, { own: signal, reason, patience, onMachine: member.onMachine });
         const view =
           flags.live === undefined || isFollower ? undefined : await openView(flags.live, place, say);
         const options: RunOptions = {

@@ -4,7 +4,10 @@
  * the event loop goes on meanwhile.
  */
 
+import { once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import type { LibraryHandle } from 'koffi';
 import { UserError } from '../system/user-error.js';
 import { type Communicator, PeerError } from './communicator.js';
@@ -17,8 +20,17 @@ const KOFFI = 'koffi@3.3.4';
 /** Names an MPI library's file, in the place of the usual ones. */
 export const LIBRARY_VARIABLE = 'GAN_ONNX_MPI_LIBRARY';
 
-/** Milliseconds of asking at every turn of the event loop, after which it is asked once a millisecond. */
-const EAGER_MS = 1000;
+/**
+ * Milliseconds of asking at every turn of the event loop, after which it is asked once a millisecond. Where processes are
+ * more than cores, one that asks all the time takes the core of one that works.
+ */
+const EAGER_MS = { alone: 1000, crowded: 1 } as const;
+
+/** Milliseconds that the others wait at the end, at least, while rank 0 writes what the work came to. */
+const FAREWELL_MS = 600_000;
+
+/** Milliseconds that MPI's own end may take, after all that ranks had to say is said. */
+const FINALIZE_MS = 60_000;
 
 /** Bytes of one broadcast: counts are 32-bit integers. */
 const MAX_BYTES = 2 ** 30;
@@ -156,6 +168,7 @@ class MpiCommunicator implements Communicator {
 
   constructor(
     private readonly mpi: Mpi,
+    private readonly eager: number,
     private readonly left: () => void,
   ) {
     this.world = mpi.handle('world');
@@ -181,7 +194,7 @@ class MpiCommunicator implements Communicator {
       if (waited > this.limit) {
         throw new PeerError(`no answer from the other ranks within ${Math.round(waited / 1000)} s`);
       }
-      await (waited < EAGER_MS ? nextTurn() : sleep(1));
+      await (waited < this.eager ? nextTurn() : sleep(1));
     }
     this.inUse.clear();
   }
@@ -217,11 +230,15 @@ class MpiCommunicator implements Communicator {
   }
 
   async finalize(): Promise<void> {
-    // However long rank 0 writes what the work came to: launchers notice its death.
-    this.limitWaits(Number.POSITIVE_INFINITY);
+    this.limitWaits(Math.max(this.limit, FAREWELL_MS));
     await this.barrier();
+    const guard = new Worker(new URL('./farewell-guard.js', import.meta.url), {
+      workerData: { ms: FINALIZE_MS },
+    });
+    await once(guard, 'online');
     this.mpi.call('MPI_Finalize');
     this.left();
+    await guard.terminate();
   }
 }
 
@@ -231,11 +248,13 @@ class MpiCommunicator implements Communicator {
  *
  * @throws UserError when koffi or the library is missing
  */
-export async function joinMpi({ family }: Launch): Promise<Communicator> {
+export async function joinMpi({ family, onMachine }: Launch): Promise<Communicator> {
   const mpi = new Mpi(openLibrary(await loadKoffi(), family));
   const provided = Buffer.alloc(4);
   mpi.call('MPI_Init_thread', null, null, THREAD_MULTIPLE, provided);
   const guard = (code: number): void => mpi.call('MPI_Abort', mpi.handle('world'), code === 0 ? 1 : code);
   process.on('exit', guard);
-  return new MpiCommunicator(mpi, () => process.off('exit', guard));
+  const isCrowded = (onMachine?.size ?? 1) > availableParallelism();
+  const eager = isCrowded ? EAGER_MS.crowded : EAGER_MS.alone;
+  return new MpiCommunicator(mpi, eager, () => process.off('exit', guard));
 }

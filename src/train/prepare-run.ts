@@ -2,6 +2,7 @@
 
 import { beginTogether } from '../parallel/agreement.js';
 import { isWithin, realPath } from '../system/files.js';
+import { availableMemory } from '../system/memory.js';
 import { UserError } from '../system/user-error.js';
 import { type RunConfig, validateBatches, validateConfig } from './config.js';
 import { type AnyDataset, type Dataset, holdsPoints } from './data/dataset.js';
@@ -15,7 +16,7 @@ import type { RunCheckpoint } from './run-checkpoint.js';
 import { checkResumable, checkRunDirectory } from './run-directory.js';
 import { lockRun, type RunLock } from './run-lock.js';
 import type { RunOptions } from './run-options.js';
-import { runFacts, shareTaker } from './shared-run.js';
+import { runFacts, type SharedRun, shareTaker } from './shared-run.js';
 import { createTrainer, type Trainer } from './trainer.js';
 import { trainingApiLimit } from './training-api-limits.js';
 
@@ -85,7 +86,7 @@ async function prepareAlone(options: RunOptions): Promise<PreparedRun> {
     const prepared = { dataset, chosen, ...lock };
     try {
       const { count } = dataset.description;
-      checkMemory(config, count, holdsPoints(dataset) || dataset.onDisk ? 0 : count);
+      checkMemory(config, count, holdsPoints(dataset) || dataset.onDisk ? 0 : count, memoryOf(shared));
       validateBatches(config, count);
       if (resume !== undefined) requireSameData(out, resume, dataset.description);
       return prepared;
@@ -148,6 +149,11 @@ function checkPlace({ config, out, force = false, resume, dataDir }: RunOptions)
   }
 }
 
+/** Bytes that this process may use: its part of what the machine has. */
+function memoryOf(shared: SharedRun | undefined): number {
+  return availableMemory() / (shared?.onMachine ?? 1);
+}
+
 async function openData(options: RunOptions): Promise<AnyDataset> {
   const { config, dataDir } = options;
   if (!isPointData(config.dataset)) return openImages(options);
@@ -156,9 +162,9 @@ async function openData(options: RunOptions): Promise<AnyDataset> {
 }
 
 async function openImages(options: RunOptions): Promise<Dataset> {
-  const { config, dataDir, dataWorkers, skipBroken, signal, on = {} } = options;
+  const { config, dataDir, dataWorkers, skipBroken, signal, shared, on = {} } = options;
   const { count } = datasetEntry(config.dataset);
-  checkMemory(config, Math.max(count, config.batchSize), count);
+  checkMemory(config, Math.max(count, config.batchSize), count, memoryOf(shared));
   checkCheckpointSize(config);
   const dataset = await openDataset(config.dataset, {
     imageSize: config.imageSize,

@@ -17,6 +17,8 @@ export interface SharedRun {
   signal: AbortSignal;
   /** Milliseconds that a rank waits for the others in a step, before it gives them up. */
   patience: number;
+  /** How many ranks share this machine's memory. */
+  onMachine: number;
 }
 
 /** Milliseconds that ranks 1 and 2, 3, ... wait longer than rank 0, which is the one to say what happened. */
@@ -25,14 +27,21 @@ const LATER = 5000;
 /**
  * @param own this rank's signal; where it was not aborted, the agreed one has `reason` as its reason
  * @param patience milliseconds that rank 0 waits for the others in a step
+ * @param onMachine ranks on this machine
  */
 export function shareRun(
   group: Communicator,
-  { own, reason, patience }: { own?: AbortSignal; reason: unknown; patience: number },
+  {
+    own,
+    reason,
+    patience,
+    onMachine,
+  }: { own?: AbortSignal; reason: unknown; patience: number; onMachine: number },
 ): SharedRun {
   const agreed = new AbortController();
   return {
     group,
+    onMachine,
     patience: patience + LATER * Math.min(group.rank, 2),
     signal: agreed.signal,
     stop: {

@@ -25,6 +25,9 @@ function mayMakeHosts(): boolean {
 
 export const MAY_MAKE_HOSTS = mayMakeHosts();
 
+/** Name of the network device at both ends. */
+const CABLE = 'gancable';
+
 export interface TwoHosts {
   /** Starts MPICH's launcher with one rank on each, connected by TCP alone. */
   launch: LaunchOptions;
@@ -35,17 +38,16 @@ export interface TwoHosts {
 /** They go away with the test. */
 export function twoHosts(): TwoHosts {
   const name = (host: number) => `gan-onnx-${process.pid}-${host}`;
-  const cable = (host: number) => `gancable${host}`;
   const address = (host: number) => `10.213.7.${host + 1}`;
   onTestFinished(() => {
     for (const host of [0, 1]) ip('netns', 'del', name(host));
   });
   for (const host of [0, 1]) ip('netns', 'add', name(host));
-  ip('link', 'add', cable(0), 'netns', name(0), 'type', 'veth', 'peer', 'name', cable(1), 'netns', name(1));
+  ip('link', 'add', CABLE, 'netns', name(0), 'type', 'veth', 'peer', 'name', CABLE, 'netns', name(1));
   for (const host of [0, 1]) {
     const inside = (...args: string[]) => ip('-n', name(host), ...args);
-    inside('address', 'add', `${address(host)}/24`, 'dev', cable(host));
-    for (const device of ['lo', cable(host)]) inside('link', 'set', device, 'up');
+    inside('address', 'add', `${address(host)}/24`, 'dev', CABLE);
+    for (const device of ['lo', CABLE]) inside('link', 'set', device, 'up');
   }
   // Called as ssh would be: flags, a host, a command.
   const shell = join(temporaryFolder(), 'shell');
@@ -66,11 +68,11 @@ exec ip netns exec $name /bin/sh -c "$*"
         ...['-launcher', 'ssh', '-launcher-exec', shell, '-localhost', address(0)],
         ...['-hosts', [0, 1].map(address).join(), '-ppn', '1'],
       ],
-      // Memory is shared in truth: only this keeps MPI from using it.
-      env: { UCX_TLS: 'tcp,self', FI_PROVIDER: 'tcp' },
+      // It is one machine in truth: only this keeps MPI from sharing memory, and from taking both loopbacks for one network.
+      env: { UCX_TLS: 'tcp,self', UCX_NET_DEVICES: CABLE, FI_PROVIDER: 'tcp', FI_TCP_IFACE: CABLE },
     },
     sent(host) {
-      const counter = `/sys/class/net/${cable(host)}/statistics/tx_bytes`;
+      const counter = `/sys/class/net/${CABLE}/statistics/tx_bytes`;
       return Number(ip('netns', 'exec', name(host), 'cat', counter));
     },
   };
