@@ -29,6 +29,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 /** Where a page finds the packages that our modules import. */
 const IMPORTS = {
+  '@noble/hashes/': '/node_modules/@noble/hashes/',
   '@bufbuild/protobuf/wire': '/node_modules/@bufbuild/protobuf/dist/esm/wire/index.js',
   flatbuffers: '/node_modules/flatbuffers/mjs/flatbuffers.js',
   'onnxruntime-web/webgpu': '/node_modules/onnxruntime-web/dist/ort.webgpu.bundle.min.mjs',
