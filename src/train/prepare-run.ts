@@ -14,7 +14,7 @@ import { checkCheckpointSize, checkMemory } from './memory.js';
 import { requireSameConfig, requireSameData } from './resume.js';
 import type { RunCheckpoint } from './run-checkpoint.js';
 import { checkResumable, checkRunDirectory } from './run-directory.js';
-import { lockRun, type RunLock } from './run-lock.js';
+import { lockRun, type RunLock, untilUnlocked } from './run-lock.js';
 import type { RunOptions } from './run-options.js';
 import { runFacts, type SharedRun, shareTaker } from './shared-run.js';
 import { createTrainer, type Trainer } from './trainer.js';
@@ -70,6 +70,7 @@ async function prepareAlone(options: RunOptions): Promise<PreparedRun> {
   checkLimits(config, engine);
   // Rank 0 alone writes there.
   const writes = shared === undefined || shared.group.rank === 0;
+  if (writes && resume !== undefined) await untilUnlocked(out, '--resume');
   if (writes) checkPlace(options);
   if (shared !== undefined && options.onNan === 'rollback')
     throw new UserError('--on-nan rollback is for a run of one process: leave it out, or start one process');

@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { hostname, uptime } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { errorCode, fileProblem, temporaryName } from '../system/files.js';
 import { printable } from '../system/printable.js';
 import { UserError } from '../system/user-error.js';
@@ -177,6 +178,26 @@ function refuseHeld(path: string, { holder, seen }: Found, own: Holder, flag: st
 export function requireUnlocked(path: string, flag: string): void {
   const found = findLock(join(path, LOCK_FILE));
   if (found !== undefined) refuseHeld(path, found, thisProcess(), flag);
+}
+
+/** Milliseconds in which a process that is about to end does so: a launcher may return before all of its processes have. */
+const ENDING = 5000;
+
+/**
+ * Waits a little for the process that writes the run in `path` to end.
+ *
+ * @throws UserError when it does not, as `requireUnlocked`
+ */
+export async function untilUnlocked(path: string, flag: string): Promise<void> {
+  const until = performance.now() + ENDING;
+  for (;;) {
+    try {
+      return requireUnlocked(path, flag);
+    } catch (error) {
+      if (!(error instanceof UserError) || performance.now() > until) throw error;
+      await sleep(100);
+    }
+  }
 }
 
 /** Creates a file with its contents at once; false when it is there already. */
