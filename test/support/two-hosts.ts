@@ -35,6 +35,15 @@ export interface TwoHosts {
   sent(host: 0 | 1): number;
 }
 
+/** Waits until a host's end of the cable carries: the kernel may tell of it a second late, and MPI uses no other. */
+function untilRunning(host: string): void {
+  const until = Date.now() + 10_000;
+  while (!ip('-n', host, 'link', 'show', CABLE).includes('state UP')) {
+    if (Date.now() > until) throw new Error(`${CABLE} of ${host} does not come up`);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+  }
+}
+
 /** They go away with the test. */
 export function twoHosts(): TwoHosts {
   const name = (host: number) => `gan-onnx-${process.pid}-${host}`;
@@ -49,6 +58,7 @@ export function twoHosts(): TwoHosts {
     inside('address', 'add', `${address(host)}/24`, 'dev', CABLE);
     for (const device of ['lo', CABLE]) inside('link', 'set', device, 'up');
   }
+  for (const host of [0, 1]) untilRunning(name(host));
   // Called as ssh would be: flags, a host, a command.
   const shell = join(temporaryFolder(), 'shell');
   writeFileSync(
