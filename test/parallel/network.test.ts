@@ -6,8 +6,9 @@ import { MPIRUN, pidOfRank, startRanks } from '../support/mpirun.js';
 import { compareRuns, fiftySteps, PLAIN, untilCheckpoint } from '../support/runs.js';
 import { MAY_MAKE_HOSTS, twoHosts } from '../support/two-hosts.js';
 
+// Now and then MPICH's transport does not find the other end of so new a cable, and MPI_Init fails: hence the retries.
 describe.skipIf(MPIRUN.mpich === undefined || !MAY_MAKE_HOSTS)('two hosts', () => {
-  it('train as one, and send no more than the gradients', { timeout: 240_000 }, async () => {
+  it('train as one, and send no more than the gradients', { timeout: 240_000, retry: 2 }, async () => {
     const folder = temporaryFolder();
     const [one, two] = [join(folder, 'one'), join(folder, 'two')];
     const flags = fiftySteps(100, ...PLAIN);
@@ -31,7 +32,7 @@ describe.skipIf(MPIRUN.mpich === undefined || !MAY_MAKE_HOSTS)('two hosts', () =
     expect(hosts.sent(0) / (53 * gradient)).toBeLessThan(1.1);
   });
 
-  it('end when the rank on the other host is killed, and go on', { timeout: 120_000 }, async () => {
+  it('end when the rank on the other host is killed, and go on', { timeout: 120_000, retry: 2 }, async () => {
     const run = join(temporaryFolder(), 'run');
     const hosts = twoHosts();
     const long = ['--network', 'mlp', '--max-steps', '100000', '--checkpoint-interval', '10', '--out', run];

@@ -25,6 +25,9 @@ function mayMakeHosts(): boolean {
 
 export const MAY_MAKE_HOSTS = mayMakeHosts();
 
+/** Pairs of hosts that were made so far. */
+let pairs = 0;
+
 /** Name of the network device at both ends. */
 const CABLE = 'gancable';
 
@@ -46,7 +49,8 @@ function untilRunning(host: string): void {
 
 /** They go away with the test. */
 export function twoHosts(): TwoHosts {
-  const name = (host: number) => `gan-onnx-${process.pid}-${host}`;
+  const pair = pairs++;
+  const name = (host: number) => `gan-onnx-${process.pid}-${pair}-${host}`;
   const address = (host: number) => `10.213.7.${host + 1}`;
   onTestFinished(() => {
     for (const host of [0, 1]) ip('netns', 'del', name(host));
