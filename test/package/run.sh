@@ -18,14 +18,14 @@ npx --no-install gan-onnx sample run/generator.onnx --count 4 --out samples.png 
 test -s samples.png
 npx --no-install gan-onnx embed run/generator.onnx --out page 2>/dev/null
 test -s page/gan-sampler.js -a -s page/ort-wasm-simd-threaded.wasm
-npx --no-install gan-onnx playground >address.txt &
+node_modules/.bin/gan-onnx playground >address.txt &
 server=$!
 for _ in $(seq 50); do grep -q http address.txt && break || sleep 0.2; done
 address=$(grep -o 'http://[^ ]*' address.txt)
 for file in '' playground.js training-worker.js ort/ort.wasm.min.mjs ort/ort-wasm-simd-threaded.wasm page/gan-sampler.js; do
   node -e 'fetch(process.argv[1]).then(({ ok }) => process.exit(ok ? 0 : 1))' "$address$file"
 done
-kill -INT "$server"
+kill -TERM "$server"
 wait "$server" || true
 cat >use.mjs <<'JS'
 import * as all from 'gan-onnx';
