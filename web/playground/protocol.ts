@@ -123,7 +123,7 @@ export type Look = { step: number } & (
       kind: 'images';
       /** G at fixed latents, the same at every look. */
       samples: Drawing & { kind: 'images' };
-      /** G over a square of its latent space, row by row: two components go through the quantiles, the others are fixed. */
+      /** G over a square of its latent space, row by row: half of the components go through their quantiles along each side. */
       manifold: Drawing & { kind: 'images' };
       /** Some images of the data. */
       data: Drawing & { kind: 'images' };

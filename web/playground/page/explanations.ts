@@ -34,7 +34,8 @@ export const PICTURES = {
     'wherever there are data.',
   folded: 'G bends this grid of latents into the plane: where its lines are dense, samples are many.',
   samples: 'What G makes of the same latents at every look: watch the same image change its mind.',
-  manifold: 'G along two components of z: neighbours in latent space should be neighbours in looks.',
+  manifold:
+    'G over a square of latents, half of z along each side: neighbours in latent space should be neighbours in looks.',
   data: 'Some of the images that D sees as data.',
   judgement:
     'The mean of D over data, D(x), and over samples, D(G(z)): far apart while D wins, both 1/2 when it cannot tell.',

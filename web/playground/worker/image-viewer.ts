@@ -14,17 +14,19 @@ const SIDE = 8;
 /** Images of the data to show. */
 const SHOWN = 25;
 
-/** Latents over a square of the first two components, each through its quantiles; the others are those of sample 0. */
+/**
+ * Latents over a square: every other component goes through its quantiles from left to right, the rest from top to bottom,
+ * each forwards or backwards by the sign that it has in sample 0. Two components alone would change next to nothing.
+ */
 function squareLatents({ latent }: GanSpec, seed: number): Float32Array {
   const { size, distribution } = latent;
-  const fixed = sampleLatents({ size, distribution }, { count: 1, seed });
+  const signs = sampleLatents({ size, distribution }, { count: 1, seed }).map(Math.sign);
+  const along = Array.from({ length: SIDE }, (_, i) => quantile(distribution, (i + 0.5) / SIDE));
   const latents = new Float32Array(SIDE * SIDE * size);
   for (let row = 0; row < SIDE; row++) {
     for (let column = 0; column < SIDE; column++) {
       const at = (row * SIDE + column) * size;
-      latents.set(fixed, at);
-      latents[at] = quantile(distribution, (column + 0.5) / SIDE);
-      if (size > 1) latents[at + 1] = quantile(distribution, (row + 0.5) / SIDE);
+      for (let i = 0; i < size; i++) latents[at + i] = signs[i]! * along[i % 2 === 0 ? column : row]!;
     }
   }
   return latents;
