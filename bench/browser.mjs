@@ -8,7 +8,7 @@
  * are installed into bench/peers, apart from the project's own packages.
  */
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -20,6 +20,7 @@ import { initialState } from '../dist/export/index.js';
 import { serveFolder } from '../dist/system/static-server.js';
 import { configGan, DEFAULT_CONFIG } from '../dist/train/index.js';
 import { alternate, pairedRatio, summary } from './rounds.mjs';
+import { installPeers } from './sides.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -38,14 +39,6 @@ const peers = fileURLToPath(new URL('peers/', import.meta.url));
 /** Losses of the same step may differ by rounding alone. */
 const TOLERANCE = 1e-3;
 
-function installPeers() {
-  const { status } = spawnSync('npm', ['ci', '--ignore-scripts', '--silent', '--no-audit', '--no-fund'], {
-    cwd: peers,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  if (status !== 0) throw new Error(`npm ci in ${peers} failed`);
-}
-
 /** The state as JSON: float32 numbers in base64. */
 function stateAsText() {
   const entries = [...initialState(configGan(DEFAULT_CONFIG), 'adam', 0)].map(([name, { shape, data }]) => {
@@ -56,7 +49,7 @@ function stateAsText() {
   return Object.fromEntries(entries);
 }
 
-installPeers();
+if (!installPeers()) throw new Error(`npm ci in ${peers} failed`);
 const folder = mkdtempSync(join(tmpdir(), 'gan-onnx-'));
 await build({
   configFile: false,

@@ -6,7 +6,9 @@
  */
 
 import { parseArgs } from 'node:util';
-import { chooseEngine, createTrainer, DEFAULT_CONFIG, ENGINES, openDataset } from '../dist/train/index.js';
+import { ENGINES } from '../dist/train/index.js';
+import { alternate, pairedRatio, summary } from './rounds.mjs';
+import { benchConfig, startOurs } from './sides.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -21,33 +23,15 @@ const [batchSize, threads, rounds, steps] = ['batch-size', 'threads', 'rounds', 
 );
 const WARMUP = 10;
 
-const median = (times) => times.toSorted((a, b) => a - b)[times.length >> 1];
-
-const dataset = await openDataset('digits', { imageSize: 28, channels: 1 });
-const config = { ...DEFAULT_CONFIG, batchSize };
-const sides = [];
-for (const [name, { description }] of Object.entries(ENGINES)) {
-  const { create, target } = chooseEngine(name, config.optimizer, { threads });
-  const trainer = await createTrainer({ config, dataset, engine: create, target });
-  for (let i = 0; i < WARMUP; i++) await trainer.step();
-  sides.push({ name, description, trainer, rounds: [] });
-}
-for (let round = 0; round < rounds; round++) {
-  for (const side of sides) {
-    const times = [];
-    for (let i = 0; i < steps; i++) {
-      const began = performance.now();
-      await side.trainer.step();
-      times.push(performance.now() - began);
-    }
-    side.rounds.push(median(times));
-  }
-}
+const config = benchConfig('pytorch-gan', { batchSize });
+const starting = [];
+// A call of one step each: what the engines cost, and not what calls do.
+for (const engine of Object.keys(ENGINES))
+  starting.push(await startOurs(config, { engine, threads, stepsPerCall: 1, warmup: WARMUP }));
+const sides = await alternate(starting, { rounds, repeat: steps });
 console.log(`gan.py's step, batch ${batchSize}, over ${rounds} alternating rounds of ${steps} steps`);
-for (const { name, rounds: found } of sides) console.log(`${name.padEnd(16)} ${median(found).toFixed(2)} ms`);
+for (const { name, times } of sides) console.log(`${name.padEnd(24)} ${summary(times).median.toFixed(2)} ms`);
 const [session, ...others] = sides;
-for (const { name, rounds: found } of others) {
-  const ratio = median(found.map((time, i) => time / session.rounds[i]));
-  console.log(`ratio of ${name} to session: ${ratio.toFixed(2)}`);
-}
-for (const { trainer } of sides) await trainer.close();
+for (const other of others)
+  console.log(`ratio of ${other.name} to session: ${pairedRatio(other, session).toFixed(2)}`);
+for (const { stop } of sides) await stop();

@@ -6,23 +6,16 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { playgroundSite } from '../dist/cli/playground-site.js';
 import { serveFolder } from '../dist/system/static-server.js';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const executablePath =
   process.env.CHROMIUM ?? execFileSync('which', ['chromium'], { encoding: 'utf8' }).trim();
-const folder = join(mkdtempSync(join(tmpdir(), 'gan-onnx-')), 'playground');
-cpSync(path('../dist/playground'), folder, { recursive: true });
-mkdirSync(join(folder, 'ort'));
-for (const name of ['ort.wasm.min.mjs', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm']) {
-  copyFileSync(path(`../node_modules/onnxruntime-web/dist/${name}`), join(folder, 'ort', name));
-}
-const server = await serveFolder(folder);
+const { folder, options } = playgroundSite(path('../dist'));
+const server = await serveFolder(folder, options);
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
 
 async function open(width, height, colorScheme) {
@@ -96,4 +89,3 @@ await phone.context().close();
 await course();
 await browser.close();
 await server.close();
-rmSync(join(folder, '..'), { recursive: true });

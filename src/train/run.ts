@@ -6,7 +6,7 @@ import { callLength } from './call-length.js';
 import type { AnyDataset } from './data/dataset.js';
 import { Divergence, MAX_ROLLBACKS } from './divergence.js';
 import type { ChosenEngine } from './engines.js';
-import { createDoctor } from './health/doctor.js';
+import { createDoctor, type Note } from './health/doctor.js';
 import { openTrainer, type PreparedRun, prepareRun, release } from './prepare-run.js';
 import { writeReport } from './report/write-report.js';
 import { lastGoodCheckpoint } from './resume.js';
@@ -17,6 +17,7 @@ import type { RunLock } from './run-lock.js';
 import { endOf, type Health, loop, type RunParts } from './run-loop.js';
 import type { RunOptions, RunResult } from './run-options.js';
 import { meetAtStep, type SharedRun } from './shared-run.js';
+import type { Trainer } from './trainer.js';
 
 const DEFAULT_KEEP = 2;
 
@@ -35,82 +36,125 @@ export async function train(options: RunOptions): Promise<RunResult> {
   }
 }
 
-/** Trains on data that is open. */
+/** Where a stretch of a run begins: at a checkpoint or the beginning, with the noise of so many returns. */
+interface Start {
+  checkpoint: RunCheckpoint | undefined;
+  rollbacks: number;
+  /** What ended the stretch before. */
+  after?: Divergence;
+}
+
+/** Trains on data that is open: one stretch, and another after each return to a checkpoint. */
 async function trainOn(prepared: PreparedRun, options: RunOptions): Promise<RunResult> {
-  const { config, out, signal, version, resume, shared, on = {} } = options;
-  const { dataset, chosen, lock } = prepared;
-  let rollbacks = resume?.record.rollbacks ?? 0;
-  let trainer = await openTrainer(prepared, options, resume, rollbacks);
-  let isOpen = true;
+  const { resume } = options;
+  let start: Start = { checkpoint: resume, rollbacks: resume?.record.rollbacks ?? 0 };
   let directory: RunDirectory | undefined;
   try {
-    if (shared === undefined) signal?.throwIfAborted();
-    if (resume !== undefined && !holdsMoments(resume)) on.progress?.(forgottenMoments(resume));
-    directory = await openDirectory(options, lock);
-    directory.write('config', configJson(options, dataset.description));
-    on.start?.({ length: trainer.length, done: trainer.done, dataset: dataset.description, out });
-    let health = openHealth(directory, options);
-    let keeper = openKeeper({ trainer, dataset, directory, health, rollbacks }, options, resume);
-    const report = (failure?: Error): Promise<void> =>
-      writeReport(directory!, {
-        config,
-        length: trainer.length,
-        steps: trainer.done,
-        rollbacks,
-        engine: `${options.engine ?? 'session'} on ${options.device ?? 'cpu'}`,
-        version,
-        ...(keeper.best === undefined ? {} : { best: keeper.best }),
-        ...(failure === undefined ? {} : { failure }),
-      });
-    const failed = async (failure: unknown): Promise<unknown> => {
-      // What ended the run matters more than a report that cannot be written.
-      if (failure instanceof Error) await report(failure).catch(() => {});
-      return failure;
-    };
     for (;;) {
+      const trainer = await openTrainer(prepared, options, start.checkpoint, start.rollbacks);
       try {
-        const result = await trainToEnd({ trainer, dataset, directory, keeper, health }, chosen, options);
-        await report();
-        if (!result.interrupted) directory.write('complete', completion(result.steps, shared));
-        return result;
-      } catch (error) {
-        const isSaved = await keeper.isSettled();
-        const cause = error instanceof GroupError ? error.cause : error;
-        if (!(cause instanceof Divergence)) throw await failed(error);
-        const isLast = options.onNan !== 'rollback' || rollbacks === MAX_ROLLBACKS;
-        // Told again, because the checkpoint in progress has become the last good one.
-        if (isLast || !isSaved) {
-          const { step, what: seen } = cause;
-          directory.appendNote({
-            signal: 'not-a-number',
-            step,
-            seen,
-            advice: 'the run ended: try a smaller --lr',
-          });
-          const failure = keeper.diverged(step, seen);
-          await failed(failure);
-          throw error === cause ? failure : endOf(shared, failure);
-        }
-        const back = await lastGoodCheckpoint(directory.checkpoints);
-        rollbacks += 1;
-        await directory.returnTo(back?.step ?? 0);
-        isOpen = false;
+        directory ??= await beginRun(trainer, prepared, options);
+        const { dataset } = prepared;
+        const health = openHealth(directory, options);
+        const keeper = openKeeper({ trainer, dataset, directory, health, ...start }, options);
+        const parts = { trainer, dataset, directory, keeper, health };
+        if (start.after !== undefined) await tellReturn(parts, start, start.after);
+        const end = await trainStretch(parts, prepared.chosen, options, start.rollbacks);
+        if ('result' in end) return end.result;
+        start = end.next;
+      } finally {
         await trainer.close();
-        trainer = await openTrainer(prepared, options, back, rollbacks);
-        isOpen = true;
-        health = openHealth(directory, options);
-        keeper = openKeeper({ trainer, dataset, directory, health, rollbacks }, options, back);
-        // The checkpoint with the new stream takes the old one's place: whoever resumes from it goes on as this run does.
-        await keeper.saveStart();
-        const again = `rollback ${rollbacks} of at most ${MAX_ROLLBACKS}`;
-        const advice = `the run goes on from step ${trainer.done} with other latents (${again})`;
-        health.tell([{ signal: 'not-a-number', step: cause.step, seen: cause.what, advice }]);
       }
     }
   } finally {
     directory?.close();
-    if (isOpen) await trainer.close();
   }
+}
+
+/** Opens the run's folder, once nothing can be refused any more, and says that it begins. */
+async function beginRun(
+  trainer: Trainer,
+  { dataset: { description }, lock }: PreparedRun,
+  options: RunOptions,
+): Promise<RunDirectory> {
+  const { out, signal, resume, shared, on = {} } = options;
+  if (shared === undefined) signal?.throwIfAborted();
+  if (resume !== undefined && !holdsMoments(resume)) on.progress?.(forgottenMoments(resume));
+  const directory = await openDirectory(options, lock);
+  try {
+    directory.write('config', configJson(options, description));
+    on.start?.({ length: trainer.length, done: trainer.done, dataset: description, out });
+    return directory;
+  } catch (error) {
+    directory.close();
+    throw error;
+  }
+}
+
+/** Keeps the checkpoint with the new noise, from which a resumed run goes on as this one does, and says what happened. */
+async function tellReturn(
+  { trainer, keeper, health }: RunParts,
+  { rollbacks }: Start,
+  { step, what: seen }: Divergence,
+): Promise<void> {
+  await keeper.saveStart();
+  const again = `rollback ${rollbacks} of at most ${MAX_ROLLBACKS}`;
+  const advice = `the run goes on from step ${trainer.done} with other latents (${again})`;
+  health.tell([{ signal: 'not-a-number', step, seen, advice }]);
+}
+
+/** Trains to the end and writes the report, or finds where to go on after training has diverged. */
+async function trainStretch(
+  parts: RunParts,
+  chosen: ChosenEngine,
+  options: RunOptions,
+  rollbacks: number,
+): Promise<{ result: RunResult } | { next: Start }> {
+  const { directory, keeper } = parts;
+  const { shared } = options;
+  try {
+    const result = await trainToEnd(parts, chosen, options);
+    await report(parts, options, rollbacks);
+    if (!result.interrupted) directory.write('complete', completion(result.steps, shared));
+    return { result };
+  } catch (error) {
+    const isSaved = await keeper.isSettled();
+    const cause = error instanceof GroupError ? error.cause : error;
+    const isDivergence = cause instanceof Divergence;
+    if (isDivergence && isSaved && options.onNan === 'rollback' && rollbacks < MAX_ROLLBACKS) {
+      const checkpoint = await lastGoodCheckpoint(directory.checkpoints);
+      await directory.returnTo(checkpoint?.step ?? 0);
+      return { next: { checkpoint, rollbacks: rollbacks + 1, after: cause } };
+    }
+    // Told again, because the checkpoint in progress has become the last good one.
+    const failure = isDivergence ? keeper.diverged(cause.step, cause.what) : error;
+    if (isDivergence) directory.appendNote(lastNote(cause));
+    // What ended the run matters more than a report that cannot be written.
+    if (failure instanceof Error) await report(parts, options, rollbacks, failure).catch(() => {});
+    throw isDivergence && error !== cause ? endOf(shared, failure as Divergence) : failure;
+  }
+}
+
+const lastNote = ({ step, what: seen }: Divergence): Note => {
+  return { signal: 'not-a-number', step, seen, advice: 'the run ended: try a smaller --lr' };
+};
+
+function report(
+  { trainer, directory, keeper }: RunParts,
+  { config, engine = 'session', device = 'cpu', version }: RunOptions,
+  rollbacks: number,
+  failure?: Error,
+): Promise<void> {
+  return writeReport(directory, {
+    config,
+    length: trainer.length,
+    steps: trainer.done,
+    rollbacks,
+    engine: `${engine} on ${device}`,
+    version,
+    ...(keeper.best === undefined ? {} : { best: keeper.best }),
+    ...(failure === undefined ? {} : { failure }),
+  });
 }
 
 function openHealth(directory: RunDirectory, { config, on = {} }: RunOptions): Health {
@@ -126,12 +170,14 @@ function openHealth(directory: RunDirectory, { config, on = {} }: RunOptions): H
 }
 
 function openKeeper(
-  { health, ...parts }: Omit<RunParts, 'keeper'> & { rollbacks: number },
+  { trainer, dataset, directory, health, checkpoint: start, rollbacks }: Omit<RunParts, 'keeper'> & Start,
   { config, engine = 'session', version, threads, keep = DEFAULT_KEEP, measure, resume, on = {} }: RunOptions,
-  start: RunCheckpoint | undefined,
 ): RunKeeper {
   return new RunKeeper({
-    ...parts,
+    trainer,
+    dataset,
+    directory,
+    rollbacks,
     config,
     engine,
     version,

@@ -68,6 +68,14 @@ function firstLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]!.slice(0, 200);
 }
 
+/** Thrown by a step or a reading of the state once the GPU is gone: it does not come back within a page. */
+export class LostGpuError extends UserError {
+  /** @param what what happened, without advice */
+  constructor(readonly what: string) {
+    super(`${what}: the last checkpoint is intact; load the page again to go on from it, or train on wasm`);
+  }
+}
+
 /** The engine, whose errors say so once the GPU is gone (taken away, reset, or out of memory). */
 function watched(engine: Engine, device: unknown): Engine {
   let lost: LostInfo | undefined;
@@ -84,10 +92,7 @@ function watched(engine: Engine, device: unknown): Engine {
       if (lost === undefined) throw error;
     }
     const { reason = 'unknown', message } = lost!;
-    throw new UserError(
-      `the GPU was lost (${reason}: ${message}): the last checkpoint is intact; load the page again to go on from it, ` +
-        'or train on wasm',
-    );
+    throw new LostGpuError(`the GPU was lost (${reason}: ${message})`);
   };
   return {
     run: (name, inputs, wants) => guard(() => engine.run(name, inputs, wants)),

@@ -18,4 +18,4 @@ export {
   type TrainingApi,
   type TrainingApiEngineOptions,
 } from './training-api-engine.js';
-export { WEB_TARGETS, type WebDevice, type WebOrtModule, webEngine } from './web-engine.js';
+export { LostGpuError, WEB_TARGETS, type WebDevice, type WebOrtModule, webEngine } from './web-engine.js';

@@ -1,23 +1,10 @@
-/** The built page of the playground on a server of the test, with the content security policy that it must obey. */
+/** The built page of the playground, served as `gan-onnx playground` does. */
 
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { playgroundSite } from '../../src/cli/playground-site.js';
 import { serveFolder } from '../../src/system/static-server.js';
 import { findChromium } from './browser.js';
-
-const POLICY = [
-  "default-src 'none'",
-  "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self'",
-  "connect-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data: blob:",
-].join('; ');
-
-/** What of ONNX Runtime the page loads for WASM. */
-const RUNTIME = ['ort.wasm.min.mjs', 'ort-wasm-simd-threaded.mjs', 'ort-wasm-simd-threaded.wasm'];
 
 export interface Playground {
   /** A page of its own browser context, whose storage goes with it. */
@@ -30,12 +17,8 @@ export interface Playground {
 
 /** Needs `npm run build` and a Chromium. */
 export async function servePlayground(): Promise<Playground> {
-  const folder = mkdtempSync(join(tmpdir(), 'gan-onnx-'));
-  cpSync('dist/playground', folder, { recursive: true });
-  mkdirSync(join(folder, 'ort'));
-  for (const name of RUNTIME)
-    copyFileSync(join('node_modules/onnxruntime-web/dist', name), join(folder, 'ort', name));
-  const server = await serveFolder(folder, { headers: { 'Content-Security-Policy': POLICY } });
+  const { folder, options: site } = playgroundSite('dist');
+  const server = await serveFolder(folder, site);
   // Chromium's own sandbox does not start as root, as CI runs.
   const browser: Browser = await chromium.launch({ executablePath: findChromium()!, args: ['--no-sandbox'] });
   const problems: string[] = [];
@@ -54,7 +37,6 @@ export async function servePlayground(): Promise<Playground> {
     async close() {
       await browser.close();
       await server.close();
-      rmSync(folder, { recursive: true });
     },
   };
 }

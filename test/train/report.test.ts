@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encodePng } from '../../src/infer/index.js';
-import { DEFAULT_CONFIG, train } from '../../src/train/index.js';
+import { train } from '../../src/train/index.js';
 import { chartLabel, drawChart } from '../../src/train/report/charts.js';
 import {
   addMetrics,
@@ -16,13 +16,10 @@ import { readRunCheckpoint } from '../../src/train/resume.js';
 import { idxFolder, temporaryFolder } from '../support/cli.js';
 import { faultyEngine } from '../support/faulty-engine.js';
 import { unit } from '../support/hash.js';
+import { SMALL_CONFIG } from '../support/small-config.js';
 
 const config = {
-  ...DEFAULT_CONFIG,
-  gan: 'mlp',
-  dataset: 'mnist',
-  imageSize: 8,
-  latentSize: 4,
+  ...SMALL_CONFIG,
   maxSteps: 6,
   sampleInterval: 2,
 } as const;

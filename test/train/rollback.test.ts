@@ -2,18 +2,15 @@ import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Note, noteLine } from '../../src/train/health/doctor.js';
-import { DEFAULT_CONFIG, train } from '../../src/train/index.js';
+import { train } from '../../src/train/index.js';
 import { readRunCheckpoint } from '../../src/train/resume.js';
 import type { RunOptions } from '../../src/train/run-options.js';
 import { idxFolder, temporaryFolder } from '../support/cli.js';
 import { faultyEngine } from '../support/faulty-engine.js';
+import { SMALL_CONFIG } from '../support/small-config.js';
 
 const config = {
-  ...DEFAULT_CONFIG,
-  gan: 'mlp',
-  dataset: 'mnist',
-  imageSize: 8,
-  latentSize: 4,
+  ...SMALL_CONFIG,
   maxSteps: 30,
   checkpointInterval: 10,
 } as const;

@@ -13,9 +13,10 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_CONFIG, train } from '../../src/train/index.js';
+import { train } from '../../src/train/index.js';
 import { lockRun, requireUnlocked } from '../../src/train/run-lock.js';
 import { idxFolder, temporaryFolder } from '../support/cli.js';
+import { SMALL_CONFIG } from '../support/small-config.js';
 
 const lockOf = (folder: string) => join(folder, 'run.lock');
 
@@ -146,11 +147,7 @@ describe('the lock of a run', () => {
 
 describe('two runs in one folder', () => {
   const config = {
-    ...DEFAULT_CONFIG,
-    gan: 'mlp',
-    dataset: 'mnist',
-    imageSize: 8,
-    latentSize: 4,
+    ...SMALL_CONFIG,
     maxSteps: 3,
   } as const;
 

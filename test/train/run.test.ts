@@ -1,22 +1,13 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  createSessionEngine,
-  createTrainer,
-  DEFAULT_CONFIG,
-  openDataset,
-  train,
-} from '../../src/train/index.js';
+import { createSessionEngine, createTrainer, openDataset, train } from '../../src/train/index.js';
 import { readRunCheckpoint } from '../../src/train/resume.js';
 import { idxFolder, temporaryFolder } from '../support/cli.js';
+import { SMALL_CONFIG } from '../support/small-config.js';
 
 const config = {
-  ...DEFAULT_CONFIG,
-  gan: 'mlp',
-  dataset: 'mnist',
-  imageSize: 8,
-  latentSize: 4,
+  ...SMALL_CONFIG,
   maxSteps: 3,
 } as const;
 

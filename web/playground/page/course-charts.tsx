@@ -6,7 +6,7 @@ import type { Look } from '../protocol.js';
 import { type Course, latest, type SeriesName } from './course.js';
 import { PICTURES } from './explanations.js';
 import { counted, shown } from './numbers.js';
-import { Legend, Picture } from './picture.js';
+import { Legend, type LegendEntry, Picture } from './picture.js';
 import { axis, Plot, pairs } from './plot.js';
 import type { Theme } from './theme.js';
 
@@ -32,6 +32,33 @@ function scales(theme: Theme, y: { min?: number; max?: number; ticks?: readonly 
 
 function line(x: ArrayLike<number>, y: ArrayLike<number>, style: object): ChartDataset {
   return { type: 'line', data: pairs(x, y), pointRadius: 0, borderWidth: 1.75, ...style } as ChartDataset;
+}
+
+interface CurvesProps {
+  title: string;
+  explanation: string;
+  reading: string;
+  /** What the chart is of, in its label, where the reading does not say. */
+  what?: string;
+  entries?: readonly LegendEntry[];
+  datasets: readonly ChartDataset[];
+  options: ChartOptions;
+}
+
+/** One picture: curves over steps, their legend and their present values. */
+function Curves({ title, explanation, reading, what = '', entries, datasets, options }: CurvesProps) {
+  return (
+    <Picture title={title} explanation={explanation} reading={reading}>
+      {entries === undefined ? null : <Legend entries={entries} />}
+      <Plot
+        label={`Line chart ${what}over steps. ${reading}`}
+        size="course"
+        type="line"
+        datasets={datasets}
+        options={options}
+      />
+    </Picture>
+  );
 }
 
 export function CourseCharts({ course, step, looks, theme }: CourseProps) {
@@ -70,46 +97,37 @@ export function CourseCharts({ course, step, looks, theme }: CourseProps) {
   const apart = `It is ${shown(points.at(-1)?.divergence)} nats; log 2 = 0.69 would be as far apart as can be.`;
   return (
     <div class="courses">
-      <Picture title="D’s judgement" explanation={PICTURES.judgement} reading={judged}>
-        <Legend
-          entries={[
-            { mark: 'data', text: 'D(x)' },
-            { mark: 'g', text: 'D(G(z))' },
-          ]}
-        />
-        <Plot
-          label={`Line chart over steps. ${judged}`}
-          size="course"
-          type="line"
-          datasets={judgement}
-          options={probabilities}
-        />
-      </Picture>
-      <Picture title="Losses" explanation={PICTURES.losses} reading={paid}>
-        <Legend
-          entries={[
-            { mark: 'd', text: 'D’s' },
-            { mark: 'g', text: 'G’s' },
-          ]}
-        />
-        <Plot
-          label={`Line chart over steps. ${paid}`}
-          size="course"
-          type="line"
-          datasets={losses}
-          options={free}
-        />
-      </Picture>
+      <Curves
+        title="D’s judgement"
+        explanation={PICTURES.judgement}
+        reading={judged}
+        entries={[
+          { mark: 'data', text: 'D(x)' },
+          { mark: 'g', text: 'D(G(z))' },
+        ]}
+        datasets={judgement}
+        options={probabilities}
+      />
+      <Curves
+        title="Losses"
+        explanation={PICTURES.losses}
+        reading={paid}
+        entries={[
+          { mark: 'd', text: 'D’s' },
+          { mark: 'g', text: 'G’s' },
+        ]}
+        datasets={losses}
+        options={free}
+      />
       {points.length === 0 ? null : (
-        <Picture title="Divergence" explanation={PICTURES.divergence} reading={apart}>
-          <Plot
-            label={`Line chart of the divergence over steps. ${apart}`}
-            size="course"
-            type="line"
-            datasets={divergence}
-            options={fromZero}
-          />
-        </Picture>
+        <Curves
+          title="Divergence"
+          explanation={PICTURES.divergence}
+          reading={apart}
+          what="of the divergence "
+          datasets={divergence}
+          options={fromZero}
+        />
       )}
     </div>
   );

@@ -3,7 +3,7 @@
 import type { Dataset } from '../../../src/train/data/dataset.js';
 import { holdsPoints } from '../../../src/train/data/dataset.js';
 import { holdsMoments, type RunCheckpoint } from '../../../src/train/run-checkpoint.js';
-import { type RunConfig, UserError } from '../../../src/train/web.js';
+import { LostGpuError, type RunConfig, UserError } from '../../../src/train/web.js';
 import type { NamedFile, PlaygroundEvent, Requests, RunInfo, Settings } from '../protocol.js';
 import { openData } from './data.js';
 import { decodeImages, imageDataset } from './images.js';
@@ -94,8 +94,8 @@ export function createPlayground(emit: (event: PlaygroundEvent) => void): Playgr
       end = `it cannot be opened again (${oneLine(second)}); the last save is intact`;
     }
     const advice = isDiverged ? '; a smaller learning rate may help' : isLost ? ', on WASM from now on' : '';
-    // What follows in an engine's own words is for those who have to go back by themselves.
-    const what = oneLine(error).replace(/: the last checkpoint is intact.*$/, '');
+    // Its advice is for those who have to go back by themselves.
+    const what = error instanceof LostGpuError ? error.what : oneLine(error);
     emit({
       kind: 'stopped',
       message: `${isDiverged ? 'training has diverged: ' : ''}${what}: ${end}${advice}`,
