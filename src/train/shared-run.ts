@@ -8,6 +8,7 @@ import { shareOf } from '../parallel/shard.js';
 import { configGan, type RunConfig } from './config.js';
 import type { TakeShare } from './feed.js';
 import type { StopAgreement } from './parallel-engine.js';
+import { sha256Hex } from './sha256.js';
 import type { Trainer } from './trainer.js';
 
 export interface SharedRun {
@@ -20,6 +21,9 @@ export interface SharedRun {
   /** How many ranks share this machine's memory. */
   onMachine: number;
 }
+
+/** Characters of a setting that are told as they are. */
+const MAX_SETTING = 400;
 
 /** Milliseconds that ranks 1 and 2, 3, ... wait longer than rank 0, which is the one to say what happened. */
 const LATER = 5000;
@@ -78,6 +82,12 @@ export async function meetAtStep({ group }: SharedRun, config: RunConfig, traine
   await meetWith(group, `after step ${trainer.done} a state with SHA-256`, hash.digest('hex'));
 }
 
+/** What ranks tell each other is of bounded length, and points drawn by hand are not. */
+function inBrief(text: string): string {
+  if (text.length <= MAX_SETTING) return text;
+  return `${text.slice(0, 32)}... with SHA-256 ${sha256Hex(text)}`;
+}
+
 /** What all ranks must have alike, in words. */
 export function runFacts(run: {
   config: RunConfig;
@@ -87,7 +97,7 @@ export function runFacts(run: {
   logInterval: number;
 }): Facts {
   const settings = Object.entries(run.config).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, JSON.stringify(value)]],
+    value === undefined ? [] : [[name, inBrief(JSON.stringify(value))]],
   );
   return {
     'gan-onnx': run.version,
