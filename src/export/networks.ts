@@ -143,17 +143,26 @@ export function runningAfter(
 }
 
 /**
- * The network applied to `x` [N, inputs].
+ * The network applied to `x` [N, inputs]. While it trains, a network of layers on flat features works on samples as columns,
+ * [features, N]: W X^T reads a large weight as it lies, where X W^T would have it rearranged for every product.
  *
  * @throws RangeError when a parameter is missing or does not fit
  */
 export function forward(graph: Graph, network: NetworkSpec, x: Value, options: ForwardOptions): Forward {
   const moves = new Map<string, (running: Value) => Value>();
+  const asColumns =
+    options.mode === 'training' && network.layers.every((layer) => layerType(layer).columns !== undefined);
   let output = x;
+  let batchAxis = 0 as 0 | 1;
   network.layers.forEach((layer, i) => {
     const prefix = `${network.name}.${i}`;
-    output = layerType(layer).apply(layer, output, {
+    const type = layerType(layer);
+    const axisOfSamples = batchAxis;
+    const nextBatchAxis = asColumns && type.columns === 'turns' ? 1 : batchAxis;
+    output = type.apply(layer, output, {
       mode: options.mode,
+      batchAxis: axisOfSamples,
+      nextBatchAxis,
       parameter(name) {
         const value = options.parameters.get(`${prefix}.${name}`);
         if (value === undefined) throw new RangeError(`forward: no value for parameter ${prefix}.${name}`);
@@ -162,14 +171,22 @@ export function forward(graph: Graph, network: NetworkSpec, x: Value, options: F
       update(name, next) {
         if (options.parameters.has(`${prefix}.${name}`)) moves.set(`${prefix}.${name}`, next);
       },
-      mask: (keep, { shape: [batch] }, features) => {
+      mask: (keep, { shape }, features) => {
         const spec = { name: `${options.maskPrefix ?? ''}${prefix}.mask`, keep, features };
-        return declareMask(graph, spec, batch!, options);
+        return declareMask(graph, spec, shape[axisOfSamples]!, options);
       },
     });
+    batchAxis = nextBatchAxis;
   });
+  if (batchAxis === 1) output = asRows(output);
   const updates = new Map([...moves].map(([name, next]) => [name, next(options.parameters.get(name)!)]));
   return { output, updates, moves };
+}
+
+/** [features, N] as [N, features]. */
+function asRows(columns: Value): Value {
+  const [features, batch] = columns.shape;
+  return features === 1 ? columns.reshape([batch!, 1]) : columns.transpose([1, 0]);
 }
 
 function declareMask(graph: Graph, spec: MaskSpec, batch: Dim, { masks }: ForwardOptions): Value {
