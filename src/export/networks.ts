@@ -111,6 +111,8 @@ export interface ForwardOptions {
   parameters: ReadonlyMap<string, Value>;
   /** Prefix of this pass's mask inputs; two passes with one prefix share their masks. */
   maskPrefix?: string;
+  /** Whether a network of layers on flat features works on samples as columns inside; not by default. */
+  columns?: boolean;
   /** Receives the masks that the pass declares as inputs of the graph. */
   masks?: Map<string, { spec: MaskSpec; value: Value }>;
 }
@@ -143,7 +145,7 @@ export function runningAfter(
 }
 
 /**
- * The network applied to `x` [N, inputs]. While it trains, a network of layers on flat features works on samples as columns,
+ * The network applied to `x` [N, inputs]. With `columns`, a network of layers on flat features works on samples as columns,
  * [features, N]: W X^T reads a large weight as it lies, where X W^T would have it rearranged for every product.
  *
  * @throws RangeError when a parameter is missing or does not fit
@@ -151,7 +153,7 @@ export function runningAfter(
 export function forward(graph: Graph, network: NetworkSpec, x: Value, options: ForwardOptions): Forward {
   const moves = new Map<string, (running: Value) => Value>();
   const asColumns =
-    options.mode === 'training' && network.layers.every((layer) => layerType(layer).columns !== undefined);
+    options.columns === true && network.layers.every((layer) => layerType(layer).columns !== undefined);
   let output = x;
   let batchAxis = 0 as 0 | 1;
   network.layers.forEach((layer, i) => {
