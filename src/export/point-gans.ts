@@ -1,4 +1,4 @@
-/** Network pairs for points of toy data: small multilayer perceptrons, smooth, so that p_g and D's curve are smooth. */
+/** Network pairs for points of toy data: small multilayer perceptrons. */
 
 import type { Layer } from './layers.js';
 import type { PointGanSpec } from './networks.js';
@@ -9,30 +9,37 @@ export interface PointGanSize {
   points: number;
   /** Components of a latent. */
   latentSize: number;
-  /** Units of each of the two hidden layers. */
+  /** Units of each hidden layer. */
   units: number;
 }
 
-function perceptron(units: number, outputs: number): Layer[] {
-  return [
-    { kind: 'linear', units },
-    { kind: 'tanh' },
-    { kind: 'linear', units },
-    { kind: 'tanh' },
-    { kind: 'linear', units: outputs },
-  ];
+/**
+ * Hidden layers by the number of coordinates: smooth ones on a line, where D's curve is looked at; in the plane, ReLU and one
+ * layer more, with which G can tear its latents apart. (3,000 steps on `ring`: a divergence of 0.006 in the place of 0.06.)
+ */
+const HIDDEN = {
+  1: { kind: 'tanh', layers: 2 },
+  2: { kind: 'relu', layers: 3 },
+} as const;
+
+function perceptron({ points, units }: PointGanSize, outputs: number): Layer[] {
+  const { kind, layers } = points === 1 ? HIDDEN[1] : HIDDEN[2];
+  const hidden = Array.from({ length: layers }, (): Layer[] => [{ kind: 'linear', units }, { kind }]);
+  return [...hidden.flat(), { kind: 'linear', units: outputs }];
 }
 
 /**
- * Two hidden layers of tanh in each of G and D. Latents are normal: the 2014 paper's Figure 1 has uniform ones, of which a
- * continuous G cannot make the tails of a Gaussian, so that D, rightly, never becomes 1/2 there.
+ * Two hidden layers of tanh in each of G and D for numbers on a line, three of ReLU for points of a plane. Latents are normal: the
+ * 2014 paper's Figure 1 has uniform ones, of which a continuous G cannot make the tails of a Gaussian, so that D, rightly,
+ * never becomes 1/2 there.
  */
-export function pointGan({ points, latentSize, units }: PointGanSize): PointGanSpec {
+export function pointGan(size: PointGanSize): PointGanSpec {
+  const { points, latentSize } = size;
   return {
     name: 'points',
     latent: { size: latentSize, distribution: { kind: 'normal' } },
     points,
-    generator: { name: 'generator', inputs: latentSize, layers: perceptron(units, points) },
-    discriminator: { name: 'discriminator', inputs: points, layers: perceptron(units, 1) },
+    generator: { name: 'generator', inputs: latentSize, layers: perceptron(size, points) },
+    discriminator: { name: 'discriminator', inputs: points, layers: perceptron(size, 1) },
   };
 }

@@ -21,15 +21,15 @@ const settings = {
   seed: 5,
 } as const;
 
-/** Two hidden layers of tanh, in plain JavaScript. */
+/** Three hidden layers of ReLU, in plain JavaScript. */
 function perceptron(state: GanState, network: string, x: readonly number[]): number[] {
-  return [0, 2, 4].reduce((input: readonly number[], layer) => {
+  return [0, 2, 4, 6].reduce((input: readonly number[], layer) => {
     const weight = state.get(`${network}.${layer}.weight`)!;
     const bias = state.get(`${network}.${layer}.bias`)!;
     return Array.from(bias.data, (b, unit) => {
       const row = weight.data.subarray(unit * input.length, (unit + 1) * input.length);
       const sum = input.reduce((total, value, i) => total + value * row[i]!, b);
-      return layer === 4 ? sum : Math.tanh(sum);
+      return layer === 6 ? sum : Math.max(0, sum);
     });
   }, x) as number[];
 }
@@ -113,8 +113,8 @@ describe('training on points', () => {
 describe('generator.onnx of points', () => {
   it('has the output points [N, D]: G as it is, not clamped', async () => {
     const state = initialState(gan, 'adam', 1);
-    const bias = state.get('generator.4.bias')!;
-    state.set('generator.4.bias', { ...bias, data: Float32Array.of(3, -4) });
+    const bias = state.get('generator.6.bias')!;
+    state.set('generator.6.bias', { ...bias, data: Float32Array.of(3, -4) });
     const bytes = buildGeneratorModel(gan, state, { dataset: 'mixture-2d', step: 1, version: '0' });
     const z = [0.3, -1.1];
     const { points, ...others } = await runGraph(bytes, { z: { shape: [1, 2], data: z } });
