@@ -362,24 +362,19 @@ export function vectorJacobian(
 }
 
 /**
- * A B + C D as the one product [A C] [B; D], when both sum over samples, as the gradients of a weight do that two batches
- * pass through: one large sum less. Either factor may be transposed.
+ * A^T B + C^T D as the one product [A; C]^T [B; D], when that is what two gradients are (those of a weight that two
+ * batches pass through): one large sum less.
  */
 function joinedProduct(left: Value, right: Value): Value | undefined {
-  const [first, second] = [left, right].map(({ producer }) => producer);
-  if (first?.op !== 'Gemm' || second?.op !== 'Gemm') return undefined;
-  if (first.inputs.length !== 2 || second.inputs.length !== 2) return undefined;
-  const transA = first.attributes.transA === 1;
-  const transB = first.attributes.transB === 1;
-  if (transA !== (second.attributes.transA === 1) || transB !== (second.attributes.transB === 1)) {
-    return undefined;
-  }
-  const [axisOfA, axisOfB] = [transA ? 0 : 1, transB ? 1 : 0];
-  const [[a, b], [c, d]] = [first.inputs, second.inputs] as [[Value, Value], [Value, Value]];
-  // The number of samples is open; that of features is not.
-  if (typeof a.shape[axisOfA] === 'number' || typeof c.shape[axisOfA] === 'number') return undefined;
+  const operands = [left, right].map(({ producer }) => {
+    const { op, inputs, attributes } = producer ?? {};
+    const plain = op === 'Gemm' && inputs!.length === 2 && attributes!.transA === 1;
+    return plain && attributes!.transB !== 1 ? (inputs as readonly [Value, Value]) : undefined;
+  });
+  if (operands[0] === undefined || operands[1] === undefined) return undefined;
   const { graph } = left;
-  return graph.concat([a, c], axisOfA).gemm(graph.concat([b, d], axisOfB), { transA, transB });
+  const [[a, b], [c, d]] = [operands[0], operands[1]];
+  return graph.concat([a, c], 0).gemm(graph.concat([b, d], 0), { transA: true });
 }
 
 /** The values on a path from `sources` to `outputs`, ends included. */

@@ -41,8 +41,6 @@ export class HostInputs {
   constructor(
     private readonly graph: Graph,
     private readonly gan: AnyGanSpec,
-    /** Whether networks on flat features work on samples as columns. */
-    private readonly columns = false,
   ) {}
 
   /** Whether real images were asked for. */
@@ -99,8 +97,8 @@ export class HostInputs {
     parameters: ReadonlyMap<string, Value>,
     maskPrefix: string,
   ): Forward {
-    const { graph, masks, columns } = this;
-    return forward(graph, this.gan[network], x, { mode: 'training', parameters, maskPrefix, masks, columns });
+    const { graph, masks } = this;
+    return forward(graph, this.gan[network], x, { mode: 'training', parameters, maskPrefix, masks });
   }
 }
 

@@ -48,9 +48,7 @@ export type LayerKind = Layer['kind'];
 type LayerOf<K extends LayerKind> = Extract<Layer, { kind: K }>;
 
 function linear(x: Value, context: LayerContext): Value {
-  const [weight, bias] = [context.parameter('weight'), context.parameter('bias')];
-  if (context.nextBatchAxis === 0) return x.gemm(weight, { transB: true, bias });
-  return weight.gemm(x, { transB: context.batchAxis === 0, bias: bias.reshape([bias.shape[0]!, 1]) });
+  return x.gemm(context.parameter('weight'), { transB: true, bias: context.parameter('bias') });
 }
 
 export const LAYERS: { readonly [K in LayerKind]: LayerType<LayerOf<K>> } = {
@@ -63,7 +61,6 @@ export const LAYERS: { readonly [K in LayerKind]: LayerType<LayerOf<K>> } = {
       requireFlat('linear', inputs);
       return [units];
     },
-    columns: 'turns',
     apply: (_, x, context) => linear(x, context),
   },
   maxout: {
@@ -76,14 +73,8 @@ export const LAYERS: { readonly [K in LayerKind]: LayerType<LayerOf<K>> } = {
       requireFlat('maxout', inputs);
       return [units];
     },
-    columns: 'turns',
-    apply({ units, pieces }, x, context) {
-      const batch = x.shape[context.batchAxis]!;
-      const maps = linear(x, context);
-      return context.nextBatchAxis === 0
-        ? maps.reshape([batch, pieces, units]).reduceMax([1])
-        : maps.reshape([pieces, units, batch]).reduceMax([0]);
-    },
+    apply: ({ units, pieces }, x, context) =>
+      linear(x, context).reshape([x.shape[0]!, pieces, units]).reduceMax([1]),
   },
   batchNorm,
   dropout,

@@ -111,8 +111,6 @@ export interface ForwardOptions {
   parameters: ReadonlyMap<string, Value>;
   /** Prefix of this pass's mask inputs; two passes with one prefix share their masks. */
   maskPrefix?: string;
-  /** Whether a network of layers on flat features works on samples as columns inside; not by default. */
-  columns?: boolean;
   /** Receives the masks that the pass declares as inputs of the graph. */
   masks?: Map<string, { spec: MaskSpec; value: Value }>;
 }
@@ -145,26 +143,17 @@ export function runningAfter(
 }
 
 /**
- * The network applied to `x` [N, inputs]. With `columns`, a network of layers on flat features works on samples as columns,
- * [features, N]: W X^T reads a large weight as it lies, where X W^T would have it rearranged for every product.
+ * The network applied to `x` [N, inputs].
  *
  * @throws RangeError when a parameter is missing or does not fit
  */
 export function forward(graph: Graph, network: NetworkSpec, x: Value, options: ForwardOptions): Forward {
   const moves = new Map<string, (running: Value) => Value>();
-  const asColumns =
-    options.columns === true && network.layers.every((layer) => layerType(layer).columns !== undefined);
   let output = x;
-  let batchAxis = 0 as 0 | 1;
   network.layers.forEach((layer, i) => {
     const prefix = `${network.name}.${i}`;
-    const type = layerType(layer);
-    const axisOfSamples = batchAxis;
-    const nextBatchAxis = asColumns && type.columns === 'turns' ? 1 : batchAxis;
-    output = type.apply(layer, output, {
+    output = layerType(layer).apply(layer, output, {
       mode: options.mode,
-      batchAxis: axisOfSamples,
-      nextBatchAxis,
       parameter(name) {
         const value = options.parameters.get(`${prefix}.${name}`);
         if (value === undefined) throw new RangeError(`forward: no value for parameter ${prefix}.${name}`);
@@ -173,22 +162,14 @@ export function forward(graph: Graph, network: NetworkSpec, x: Value, options: F
       update(name, next) {
         if (options.parameters.has(`${prefix}.${name}`)) moves.set(`${prefix}.${name}`, next);
       },
-      mask: (keep, { shape }, features) => {
+      mask: (keep, { shape: [batch] }, features) => {
         const spec = { name: `${options.maskPrefix ?? ''}${prefix}.mask`, keep, features };
-        return declareMask(graph, spec, shape[axisOfSamples]!, options);
+        return declareMask(graph, spec, batch!, options);
       },
     });
-    batchAxis = nextBatchAxis;
   });
-  if (batchAxis === 1) output = asRows(output);
   const updates = new Map([...moves].map(([name, next]) => [name, next(options.parameters.get(name)!)]));
   return { output, updates, moves };
-}
-
-/** [features, N] as [N, features]. */
-function asRows(columns: Value): Value {
-  const [features, batch] = columns.shape;
-  return features === 1 ? columns.reshape([batch!, 1]) : columns.transpose([1, 0]);
 }
 
 function declareMask(graph: Graph, spec: MaskSpec, batch: Dim, { masks }: ForwardOptions): Value {

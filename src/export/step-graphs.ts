@@ -118,7 +118,7 @@ class StepBuilder {
     private readonly part: Part,
   ) {
     this.graph = new Graph(`${name}_${part}`);
-    this.host = new HostInputs(this.graph, options.gan, (options.target ?? GRAPH_TARGETS.cpu).columns);
+    this.host = new HostInputs(this.graph, options.gan);
     this.weight = part === 'gradients' ? this.graph.input(WEIGHT, 'float32', []) : undefined;
   }
 

@@ -9,14 +9,12 @@ export interface GraphTarget {
   inPlace: boolean;
   /** The most tensors that one node may join or split into. */
   maxJoined: number;
-  /** Whether networks on flat features work on samples as columns, which ONNX Runtime's products on the CPU are faster in. */
-  columns: boolean;
 }
 
 export const GRAPH_TARGETS = {
-  cpu: { inPlace: true, maxJoined: Number.POSITIVE_INFINITY, columns: true },
+  cpu: { inPlace: true, maxJoined: Number.POSITIVE_INFINITY },
   /** A shader may bind 8 buffers, by WebGPU's guaranteed limit. */
-  webgpu: { inPlace: false, maxJoined: 7, columns: false },
+  webgpu: { inPlace: false, maxJoined: 7 },
 } as const satisfies Record<string, GraphTarget>;
 
 /** Parameters with at most so many elements are updated together. */

@@ -64,7 +64,7 @@ export const DEVICES = {
   },
   cuda: {
     description: "an NVIDIA GPU, through ONNX Runtime's cuda provider, on Linux x64",
-    target: { inPlace: false, maxJoined: Number.POSITIVE_INFINITY, columns: false },
+    target: { inPlace: false, maxJoined: Number.POSITIVE_INFINITY },
     logInterval: 1,
     remedy:
       'it needs an NVIDIA driver, CUDA 12, cuDNN 9 and the provider itself (ONNXRUNTIME_NODE_INSTALL=cuda12 npm ci), ' +

@@ -27,7 +27,7 @@ export interface WebOrtModule extends OrtModule {
 /** What step graphs must be authored for on each device: goes to `createTrainer` as `target`. */
 export const WEB_TARGETS: Readonly<Record<WebDevice, GraphTarget>> = {
   webgpu: GRAPH_TARGETS.webgpu,
-  wasm: { ...GRAPH_TARGETS.cpu, inPlace: false },
+  wasm: { inPlace: false, maxJoined: GRAPH_TARGETS.cpu.maxJoined },
 };
 
 /**

@@ -3,7 +3,7 @@
 import type { Value } from '../value.js';
 import type { Initialiser, LayerContext, LayerType, ParameterSpec } from './layer-type.js';
 
-/** Normalises over the samples, and over axes 2 and 3 of images, with a learned scale and shift; running variance unbiased, as in PyTorch. */
+/** Normalises over axis 0, or axes 0, 2 and 3, with a learned scale and shift; running variance unbiased, as in PyTorch. */
 export interface BatchNormLayer {
   kind: 'batchNorm';
   eps: number;
@@ -23,14 +23,10 @@ function applyBatchNorm({ eps, momentum }: BatchNormLayer, x: Value, context: La
     const inputs = [x, scale, shift, context.parameter('running_mean'), context.parameter('running_var')];
     return x.graph.node('BatchNormalization', inputs, { epsilon: { float: eps } })[0]!;
   }
-  const { batchAxis } = context;
-  const axes = x.shape.length === 4 ? [0, 2, 3] : [batchAxis];
-  const channels = x.shape[1 - batchAxis]!;
+  const axes = x.shape.length === 4 ? [0, 2, 3] : [0];
+  const channels = x.shape[1]!;
   /** [C] as what broadcasts against x */
-  const perChannel = (value: Value): Value => {
-    if (axes.length > 1) return value.reshape([channels, 1, 1]);
-    return batchAxis === 1 ? value.reshape([channels, 1]) : value;
-  };
+  const perChannel = (value: Value): Value => (axes.length === 1 ? value : value.reshape([channels, 1, 1]));
   const mean = x.mean(axes);
   const centred = x.sub(perChannel(mean));
   const variance = centred.mul(centred).mean(axes);
@@ -52,6 +48,5 @@ export const batchNorm: LayerType<BatchNormLayer> = {
     ];
   },
   outputs: (_, inputs) => inputs,
-  columns: 'keeps',
   apply: applyBatchNorm,
 };

@@ -1,6 +1,7 @@
 /** Dropout by masks that the host feeds: of single features, or of whole channels. Off in inference. */
 
-import { activation, featureCount, type LayerType, requireImage } from './layer-type.js';
+import type { Value } from '../value.js';
+import { activation, featureCount, type LayerContext, type LayerType, requireImage } from './layer-type.js';
 
 /** Keeps each input with probability `keep` and divides it by `keep`. */
 export interface DropoutLayer {
@@ -14,22 +15,23 @@ export interface Dropout2dLayer {
   keep: number;
 }
 
-export const dropout: LayerType<DropoutLayer> = activation(({ keep }, x, context) => {
+/** x times its mask [N, features] in the shape of `masked`, over `keep`. */
+function drop(x: Value, keep: number, masked: readonly number[], context: LayerContext): Value {
   if (context.mode === 'inference') return x;
-  const asColumns = context.batchAxis === 1;
-  const masked = (asColumns ? x.shape.slice(0, 1) : x.shape.slice(1)) as readonly number[];
   const mask = context.mask(keep, x, featureCount(masked));
-  const placed = asColumns ? mask.transpose([1, 0]) : mask.reshape([x.shape[0]!, ...masked]);
-  return x.mul(placed.cast(x.dtype).mul(1 / keep));
-});
+  return x.mul(
+    mask
+      .reshape([x.shape[0]!, ...masked])
+      .cast(x.dtype)
+      .mul(1 / keep),
+  );
+}
+
+export const dropout: LayerType<DropoutLayer> = activation(({ keep }, x, context) =>
+  drop(x, keep, x.shape.slice(1) as readonly number[], context),
+);
 
 export const dropout2d: LayerType<Dropout2dLayer> = {
-  parameters: () => [],
+  ...activation(({ keep }, x, context) => drop(x, keep, [x.shape[1] as number, 1, 1], context)),
   outputs: (_, inputs) => requireImage('dropout2d', inputs),
-  apply({ keep }, x, context) {
-    if (context.mode === 'inference') return x;
-    const channels = x.shape[1] as number;
-    const mask = context.mask(keep, x, channels).reshape([x.shape[0]!, channels, 1, 1]);
-    return x.mul(mask.cast(x.dtype).mul(1 / keep));
-  },
 };

@@ -34,10 +34,6 @@ export interface Initialisers {
 /** What a layer may use while it is applied. */
 export interface LayerContext {
   mode: 'training' | 'inference';
-  /** Axis of `x` that counts samples: 1 where it is [features, N]. */
-  batchAxis: 0 | 1;
-  /** The same of what the layer gives. */
-  nextBatchAxis: 0 | 1;
   /** A parameter of this layer. */
   parameter(name: string): Value;
   /** Moves a running statistic, where this pass has it: `next` gives its next value from the current one. */
@@ -55,12 +51,7 @@ export interface LayerType<L> {
    * @throws RangeError naming the layer and the shape when it cannot take it
    */
   outputs(layer: L, inputs: FeatureShape): FeatureShape;
-  /**
-   * What it can do with samples as columns, [features, N] in the place of [N, features]: keep them so, or turn rows into them
-   * as well. Without it, it takes rows only.
-   */
-  columns?: 'keeps' | 'turns';
-  /** @param x [N, ...inputs], or [inputs, N] where the context says so */
+  /** @param x [N, ...inputs] */
   apply(layer: L, x: Value, context: LayerContext): Value;
 }
 
@@ -101,5 +92,5 @@ export function weightAndBias(
 
 /** A layer without parameters that keeps the shape. */
 export function activation<L>(apply: (layer: L, x: Value, context: LayerContext) => Value): LayerType<L> {
-  return { parameters: () => [], outputs: (_, inputs) => inputs, columns: 'keeps', apply };
+  return { parameters: () => [], outputs: (_, inputs) => inputs, apply };
 }
