@@ -17,13 +17,11 @@ export interface PointGanSize {
  * Hidden layers by the number of coordinates: smooth ones on a line, where D's curve is looked at; in the plane, ReLU and one
  * layer more, with which G can tear its latents apart. (3,000 steps on `ring`: a divergence of 0.006 in the place of 0.06.)
  */
-const HIDDEN = {
-  1: { kind: 'tanh', layers: 2 },
-  2: { kind: 'relu', layers: 3 },
-} as const;
+const ON_A_LINE = { kind: 'tanh', layers: 2 } as const;
+const IN_THE_PLANE = { kind: 'relu', layers: 3 } as const;
 
 function perceptron({ points, units }: PointGanSize, outputs: number): Layer[] {
-  const { kind, layers } = points === 1 ? HIDDEN[1] : HIDDEN[2];
+  const { kind, layers } = points === 1 ? ON_A_LINE : IN_THE_PLANE;
   const hidden = Array.from({ length: layers }, (): Layer[] => [{ kind: 'linear', units }, { kind }]);
   return [...hidden.flat(), { kind: 'linear', units: outputs }];
 }

@@ -32,13 +32,6 @@ const FAREWELL_MS = 600_000;
 /** Milliseconds that MPI's own end may take, after all that ranks had to say is said. */
 const FINALIZE_MS = 60_000;
 
-/**
- * Settings of libraries below MPI that a process with many threads needs, unless the user gives others. UCX, to watch the
- * heap, grows and shrinks it once when MPI begins; memory that another of Node's threads takes between the two is lost under
- * its feet (UCX 1.13: a segmentation fault in one job of forty, on a busy machine).
- */
-const BELOW: Readonly<Record<string, string>> = { UCX_MEM_EVENTS: 'n' };
-
 /** Bytes of one broadcast: counts are 32-bit integers. */
 const MAX_BYTES = 2 ** 30;
 
@@ -256,8 +249,9 @@ class MpiCommunicator implements Communicator {
  * @throws UserError when koffi or the library is missing
  */
 export async function joinMpi({ family, onMachine }: Launch): Promise<Communicator> {
-  // Read when the library is loaded.
-  for (const [name, value] of Object.entries(BELOW)) process.env[name] ??= value;
+  // Read when the library is loaded. UCX, to watch the heap, grows and shrinks it once when MPI begins; memory that another of
+  // Node's threads takes between the two is lost under its feet (UCX 1.13: a segmentation fault in one job of forty).
+  process.env.UCX_MEM_EVENTS ??= 'n';
   const mpi = new Mpi(openLibrary(await loadKoffi(), family));
   const provided = Buffer.alloc(4);
   mpi.call('MPI_Init_thread', null, null, THREAD_MULTIPLE, provided);

@@ -90,7 +90,7 @@ export function configGan(config: RunConfig): AnyGanSpec {
 }
 
 /** Units of a hidden layer, by the coordinates of a point. */
-const POINT_UNITS = { 1: 32, 2: 64 } as const;
+export const POINT_UNITS = { 1: 32, 2: 64 } as const;
 
 /**
  * What toy data is trained with unless told otherwise, found by experiment on `mixture-1d`: Algorithm 1 of the 2014 paper

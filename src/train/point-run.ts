@@ -4,6 +4,7 @@
  */
 
 import { type OptimizerSpec, type PointGanSpec, pointGan, type StepGraphName } from '../export/index.js';
+import { POINT_UNITS } from './config.js';
 import { POINT_DISTRIBUTIONS, type PointDistributionName } from './data/points/distributions.js';
 import { createPointTrainer } from './point-trainer.js';
 import type { TrainingPoint } from './trainer.js';
@@ -21,8 +22,6 @@ const K = 5;
 
 /** Points in a batch of toy data. */
 export const BATCH_SIZE = 512;
-/** Units of a hidden layer, by dimension. */
-const UNITS = { 1: 32, 2: 64 } as const;
 
 /** Adam without momentum: with it G and D circle around each other. */
 export function pointOptimizer(rate: number): OptimizerSpec {
@@ -32,7 +31,7 @@ export function pointOptimizer(rate: number): OptimizerSpec {
 /** The networks for a distribution: as many components in a latent as coordinates in a point. */
 export function pointNetworks(name: PointDistributionName): PointGanSpec {
   const { dimension } = POINT_DISTRIBUTIONS[name];
-  return pointGan({ points: dimension, latentSize: dimension, units: UNITS[dimension as 1 | 2] });
+  return pointGan({ points: dimension, latentSize: dimension, units: POINT_UNITS[dimension as 1 | 2] });
 }
 
 /** Which training: its data, length and seed. */
