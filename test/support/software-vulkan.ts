@@ -1,10 +1,16 @@
-/** WebGPU without a GPU: the software Vulkan that Debian's package chromium brings. */
+/** WebGPU without a GPU: the software Vulkan that Debian's package chromium brings, and libvulkan1, which loads it. */
 
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const ICD = '/usr/lib/chromium/vk_swiftshader_icd.json';
+
+/** Whether the dynamic linker knows Vulkan's loader. */
+function hasLoader(): boolean {
+  return spawnSync('ldconfig', ['-p'], { encoding: 'utf8' }).stdout?.includes('libvulkan.so.1') ?? false;
+}
 
 let runtimeFolder: string | undefined;
 
@@ -13,7 +19,7 @@ let runtimeFolder: string | undefined;
  * reads these before the process begins, so WebGPU in Node is tested in child processes.
  */
 export function softwareVulkan(): Record<string, string> | undefined {
-  if (!existsSync(ICD)) return undefined;
+  if (!existsSync(ICD) || !hasLoader()) return undefined;
   runtimeFolder ??= mkdtempSync(join(tmpdir(), 'gan-onnx-xdg-'));
   return { VK_DRIVER_FILES: ICD, VK_ICD_FILENAMES: ICD, XDG_RUNTIME_DIR: runtimeFolder };
 }

@@ -41,7 +41,7 @@ for (const network of Object.keys(GANS)) {
       }).then(
         (session) => session.release().then(() => 'all on webgpu'),
         async () => {
-          const config = { ...DEFAULT_CONFIG, gan: network, optimizer, batchSize: 4 };
+          const config = { ...DEFAULT_CONFIG, gan: network, optimizer, imageSize: 32, batchSize: 4 };
           return `on the CPU: ${(await placementOf('webgpu', [graph], config)).elsewhere.join(', ')}`;
         },
       );
