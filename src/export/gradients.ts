@@ -9,6 +9,7 @@ import { constantIntegers } from './op-checks.js';
 import type { Attributes, OpType } from './ops.js';
 import { spreadRows } from './row-tables.js';
 import { formatShape, normaliseAxes, sameShape } from './shape.js';
+import { leftOf, type PerSample, passOn, type SharedPart, whole } from './shared-part.js';
 import type { Value } from './value.js';
 import { windowOf } from './windows.js';
 
@@ -76,6 +77,9 @@ const product = broadcasting(
 
 const squared: Rule = ({ inputs: [x], dy }) => [() => dy.mul(2).mul(x!), undefined];
 
+/** 2^100: far from overflow for what networks compute, and from underflow for all but the smallest. */
+const STEEP = 2 ** 100;
+
 const none: Rule = ({ inputs }) => inputs.map(() => undefined);
 
 export const GRADIENTS: Partial<Record<OpType, Rule>> = {
@@ -99,7 +103,9 @@ export const GRADIENTS: Partial<Record<OpType, Rule>> = {
   Relu: elementwise(({ y }) => y.greater(0).cast(y.dtype)),
   LeakyRelu: elementwise(({ attributes, y }, x) => {
     const { float: alpha } = attributes.alpha as { float: number };
-    return (alpha > 0 ? y : x).greater(0).where(x.graph.scalar(1, x.dtype), alpha);
+    // As steep as this, y is at one of the two bounds wherever it is not 0: half the time of comparing and selecting.
+    if (alpha > 0 && alpha < 1) return y.mul(STEEP).clip(alpha, 1);
+    return x.greater(0).where(x.graph.scalar(1, x.dtype), alpha);
   }),
   Add: broadcasting(
     ({ dy }) => dy,
@@ -131,6 +137,14 @@ export const GRADIENTS: Partial<Record<OpType, Rule>> = {
     () => condition!.where(dy, 0).sumTo(a!.shape),
     () => condition!.where(0, dy).sumTo(b!.shape),
   ],
+  Clip: ({ inputs: [x, low, high], dy }) => {
+    const [below, above] = [x!.less(low!), x!.greater(high!)];
+    return [
+      () => below.where(0, above.where(0, dy)),
+      () => below.where(dy, 0).sum(),
+      () => above.where(dy, 0).sum(),
+    ];
+  },
   Greater: none,
   Less: none,
   Equal: none,
@@ -310,11 +324,12 @@ function gatherGradient(x: Value, indices: Value, dy: Value, axis: number): Valu
  * @param loss a value with one element of a float type
  * @param wrt values of the same graph; one that the loss does not depend on gets zeros
  * @param scale a scalar that multiplies every gradient, at no cost in the elementwise part; 1 by default
+ * @param shared a part of the graph through which gradients of other losses go too
  * @returns one value for each of `wrt`, of its type and shape
  * @throws RangeError when the loss is not a scalar, or when an operator on the way has no gradient
  * @throws TypeError when the loss is not of a float type
  */
-export function gradients(loss: Value, wrt: readonly Value[], scale?: Value): Value[] {
+export function gradients(loss: Value, wrt: readonly Value[], scale?: Value, shared?: SharedPart): Value[] {
   if (!loss.shape.every((dim) => dim === 1)) {
     throw new RangeError(
       `gradients: the loss ${loss.name} has shape ${formatShape(loss.shape)}, expected a scalar`,
@@ -324,26 +339,28 @@ export function gradients(loss: Value, wrt: readonly Value[], scale?: Value): Va
     throw new TypeError(`gradients: the loss ${loss.name} is ${loss.dtype}, expected float32 or float64`);
   }
   const seed = (scale ?? loss.graph.scalar(1, loss.dtype)).expandLike(loss);
-  return vectorJacobian([loss], [seed], wrt);
+  return vectorJacobian([loss], [seed], wrt, shared);
 }
 
 /**
  * The vector-Jacobian product: the gradients of sum_i <outputs[i], upstream[i]>.
  *
  * @param upstream for each output a value of its type and shape
+ * @param shared as in `gradients`
  */
 export function vectorJacobian(
   outputs: readonly Value[],
   upstream: readonly Value[],
   wrt: readonly Value[],
+  shared?: SharedPart,
 ): Value[] {
   const relevant = dependents(outputs, new Set(wrt));
-  const totals = new Map<Value, Value>();
-  const accumulate = (value: Value, gradient: Value): void => {
+  const totals = new Map<Value, PerSample>();
+  const accumulate = (value: Value, gradient: PerSample): void => {
     const sum = totals.get(value);
-    totals.set(value, sum === undefined ? gradient : (joinedProduct(sum, gradient) ?? sum.add(gradient)));
+    totals.set(value, sum === undefined ? gradient : { unit: added(whole(sum), whole(gradient)) });
   };
-  for (const [i, output] of outputs.entries()) accumulate(output, upstream[i]!);
+  for (const [i, output] of outputs.entries()) accumulate(output, { unit: upstream[i]! });
 
   const nodes = [...new Set([...relevant].flatMap((value) => value.producer ?? []))];
   for (const node of nodes.sort((a, b) => b.index - a.index)) {
@@ -353,12 +370,25 @@ export function vectorJacobian(
     const rule = GRADIENTS[node.op];
     if (rule === undefined) throw new RangeError(`gradients: operator ${node.op} has no gradient rule`);
     const { inputs, attributes, outputs: results } = node;
-    const closures = rule({ inputs, attributes, outputs: results, dys, y: results[at]!, dy: dys[at]! });
+    const gradientOf = (input: number, units: readonly (Value | undefined)[]): Value | undefined =>
+      rule({ inputs, attributes, outputs: results, dys: units, y: results[at]!, dy: units[at]! })[input]?.();
     inputs.forEach((input, i) => {
-      if (relevant.has(input) && closures[i] !== undefined) accumulate(input, closures[i]!());
+      if (!relevant.has(input)) return;
+      const first =
+        shared === undefined || node.outputs[0] !== shared.from ? undefined : leftOf(node, i, dys[0]!);
+      const gradient = first ?? passOn(node, i, dys, (units) => gradientOf(i, units));
+      if (gradient !== undefined)
+        accumulate(input, input === shared?.to ? { unit: whole(gradient) } : gradient);
     });
   }
-  return wrt.map((value) => totals.get(value) ?? value.graph.scalar(0, value.dtype).expandLike(value));
+  return wrt.map((value) => {
+    const total = totals.get(value);
+    return total === undefined ? value.graph.scalar(0, value.dtype).expandLike(value) : whole(total);
+  });
+}
+
+function added(left: Value, right: Value): Value {
+  return joinedProduct(left, right) ?? left.add(right);
 }
 
 /**

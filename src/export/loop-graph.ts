@@ -1,6 +1,6 @@
 /**
- * Many training steps as one ONNX graph: the step graphs of one whole step, inlined one after the other into the body
- * of a Loop whose loop-carried values are the state. For providers whose tensors JavaScript cannot hold, such as cuda
+ * Many training steps as one ONNX graph: the step graphs of one whole step, or of a few, inlined one after the other into
+ * the body of a Loop whose loop-carried values are the state. For providers whose tensors JavaScript cannot hold, such as cuda
  * in Node: state goes to the device and back once per call instead of once per step.
  */
 
@@ -16,8 +16,10 @@ import {
   tensorProto,
   type ValueInfoProto,
 } from '../onnx/index.js';
+import { tensorNumbers } from '../onnx/tensor.js';
 import { modelProto } from './model-proto.js';
 import type { DType } from './ops.js';
+import { withoutRejoining } from './rejoined.js';
 import { nextName, type StateSpec } from './state.js';
 import {
   buildStepGraph,
@@ -35,8 +37,10 @@ export type HostFeeds = Pick<StepGraph, 'takesBatch' | 'noise'>;
 export interface LoopGraph {
   /** The .onnx file's bytes. */
   bytes: Uint8Array;
-  /** Input int64 []: how many steps to run, S >= 1. */
+  /** Input int64 []: how often to run the body, at least once; S = that times `unrolled` steps are done. */
   tripCount: string;
+  /** Steps of the body. */
+  unrolled: number;
   /** The step graphs of one step, in the order in which they run. */
   order: readonly StepGraphName[];
   /**
@@ -48,7 +52,10 @@ export interface LoopGraph {
   reads: readonly StateSpec[];
   /** Those of them that it writes, each as output `<name>.next`: the values after the last step. */
   writes: readonly StateSpec[];
-  /** Float32 [S] outputs, one number for each step: that of the step's last run which has the metric. */
+  /**
+   * Float32 outputs, one number for each step in order: that of the step's last run which has the metric. [S], or
+   * [S / unrolled, unrolled] where the body has several steps.
+   */
   metrics: readonly Metric[];
 }
 
@@ -84,56 +91,103 @@ function stacked(value: ValueInfoProto, name: string): ValueInfoProto {
   return { name, type: { tensor_type: { elem_type: elem_type!, shape: { dim } } } };
 }
 
-/** The loop's body under construction: one whole step. */
+/** The loop's body under construction: one whole step after the other. */
 class LoopBody {
-  /** Inputs of the outer graph that the body slices. */
-  readonly stacked: ValueInfoProto[] = [];
+  /** Inputs of the outer graph that the body slices, by name. */
+  readonly stacked = new Map<string, ValueInfoProto>();
   private readonly constants = new Map<string, TensorProto>();
   private readonly nodes: NodeProto[] = [];
-  /** The value of each state tensor that the step writes, and of each metric, as the runs so far left it. */
+  /** The value of each state tensor that the steps write, as the runs so far left it. */
   private readonly latest: Map<string, string>;
-  private runs = 0;
+  /** The value of each metric in each of the body's steps. */
+  private readonly measured: Map<Metric, string>[] = [];
 
-  /** @param writes state tensors that any run of the step writes */
-  constructor(private readonly writes: readonly StateSpec[]) {
+  /**
+   * @param writes state tensors that any run of a step writes
+   * @param unrolled how many steps it will have
+   */
+  constructor(
+    private readonly writes: readonly StateSpec[],
+    private readonly unrolled: number,
+  ) {
     this.latest = new Map(writes.map(({ name }) => [name, carriedName(name)]));
   }
 
-  /** Appends a run of a step graph. */
-  append(step: StepGraph): void {
-    const run = this.runs++;
+  /** Appends a whole step. */
+  append(runs: readonly StepGraph[]): void {
+    const index = this.stepIndex(this.measured.length);
+    this.measured.push(new Map());
+    for (const [run, step] of runs.entries()) this.appendRun(step, run, index);
+  }
+
+  private appendRun(step: StepGraph, run: number, index: string): void {
+    const place = this.measured.length - 1;
     const { input = [], initializer = [], node: nodes = [] } = decodeModel(step.bytes).graph!;
     const names = new Map<string, string>();
     // What no run of the step writes is a value of the outer graph.
     for (const { name } of step.reads) names.set(name, this.latest.get(name) ?? name);
     for (const value of input) {
-      if (!names.has(value.name!)) names.set(value.name!, this.slice(value, stackedName(run, value.name!)));
+      if (names.has(value.name!)) continue;
+      const name = stackedName(run, value.name!);
+      this.stacked.set(name, stacked(value, name));
+      names.set(value.name!, this.node('Gather', [name, index], `${place}.${name}.slice`));
     }
     for (const constant of initializer) {
       // Constants are named after their type and value, so graphs share them.
       names.set(constant.name!, constant.name!);
       this.constants.set(constant.name!, constant);
     }
-    const nameOf = (name: string): string => names.get(name) ?? `${run}.${name}`;
+    const prefix = `${place}.${run}`;
+    const nameOf = (name: string): string => names.get(name) ?? `${prefix}.${name}`;
     for (const node of nodes) {
       const [input, output] = [node.input!.map(nameOf), node.output!.map(nameOf)];
-      this.nodes.push({ ...node, name: `${run}.${node.name ?? node.output![0]}`, input, output });
+      this.nodes.push({ ...node, name: `${prefix}.${node.name ?? node.output![0]}`, input, output });
     }
     for (const { name } of step.writes) this.latest.set(name, nameOf(nextName(name)));
-    for (const metric of step.metrics) this.latest.set(metric, nameOf(metric));
+    for (const metric of step.metrics) this.measured[place]!.set(metric, nameOf(metric));
   }
 
-  /** Declares a stacked input of the outer graph, and takes this iteration's part of it. */
-  private slice(value: ValueInfoProto, name: string): string {
-    const part = `${name}.slice`;
-    this.stacked.push(stacked(value, name));
-    this.nodes.push({ op_type: 'Gather', name: part, input: [name, ITERATION], output: [part] });
-    return part;
+  private node(op: string, input: string[], output: string, attributes: Partial<NodeProto> = {}): string {
+    this.nodes.push({ op_type: op, name: output, input, output: [output], ...attributes });
+    return output;
+  }
+
+  private integer(value: number, shape: readonly number[] = []): string {
+    const name = `integer[${shape.join(',')}](${value})`;
+    this.constants.set(name, tensorProto(name, 'int64', shape, BigInt64Array.of(BigInt(value))));
+    return name;
+  }
+
+  /** The numbers of a constant vector of integers. */
+  private integers(name: string): readonly number[] | undefined {
+    const constant = this.constants.get(name);
+    const isVector = constant?.data_type === DATA_TYPES.int64 && constant.dims?.length === 1;
+    return isVector ? tensorNumbers(constant, constant.dims![0]!) : undefined;
+  }
+
+  /** Which step of the call the body's step number `place` is in this iteration. */
+  private stepIndex(place: number): string {
+    if (this.unrolled === 1) return ITERATION;
+    const first = `${ITERATION}.first`;
+    if (place > 0) return this.node('Add', [first, this.integer(place)], `${place}.step`);
+    return this.node('Mul', [ITERATION, this.integer(this.unrolled)], first);
+  }
+
+  /** A metric of the body's steps: one number, or a vector of them where there are several. */
+  private metric(metric: Metric): string {
+    const ofSteps = this.measured.map((ofStep) => ofStep.get(metric)!);
+    if (ofSteps.length === 1) return ofSteps[0]!;
+    const one = this.integer(1, [1]);
+    const vectors = ofSteps.map((name) => this.node('Reshape', [name, one], `${name}.vector`));
+    const attribute = [{ name: 'axis', i: 0, type: ATTRIBUTE_TYPES.int }];
+    return this.node('Concat', vectors, `${metric}.steps`, { attribute });
   }
 
   /** The body: iteration number, condition and state in; condition, state and metrics out. */
   build(metrics: readonly Metric[]): GraphProto {
-    const node = neededNodes(this.nodes, [...this.latest.values()]);
+    const measured = metrics.map((metric) => this.metric(metric));
+    const nodes = withoutRejoining(this.nodes, (name) => this.integers(name));
+    const node = neededNodes(nodes, [...this.latest.values(), ...measured]);
     const used = new Set(node.flatMap(({ input }) => input!));
     const constants = [...this.constants.values()].filter(({ name }) => used.has(name!));
     return {
@@ -148,10 +202,15 @@ class LoopBody {
       output: [
         valueInfo(GO_ON, 'bool'),
         ...this.writes.map((spec) => stateInfo(this.latest.get(spec.name)!, spec)),
-        ...metrics.map((metric) => valueInfo(this.latest.get(metric)!, 'float32')),
+        ...measured.map((name) => valueInfo(name, 'float32', perIteration(this.unrolled))),
       ],
     };
   }
+}
+
+/** Dimensions of a metric in one iteration of the loop. */
+function perIteration(unrolled: number): DimensionProto[] {
+  return unrolled === 1 ? [] : [{ dim_value: unrolled }];
 }
 
 /** Those of the nodes that the wanted values need; nodes stand in an order in which they can run. */
@@ -173,7 +232,7 @@ function uniqueByName<T extends { name: string }>(items: readonly T[]): T[] {
 function loopGraph(
   body: GraphProto,
   stackedInputs: readonly ValueInfoProto[],
-  { reads, writes, metrics }: Pick<LoopGraph, 'reads' | 'writes' | 'metrics'>,
+  { reads, writes, metrics, unrolled }: Pick<LoopGraph, 'reads' | 'writes' | 'metrics' | 'unrolled'>,
 ): GraphProto {
   const loop: NodeProto = {
     op_type: 'Loop',
@@ -193,7 +252,9 @@ function loopGraph(
     ],
     output: [
       ...writes.map((spec) => stateInfo(nextName(spec.name), spec)),
-      ...metrics.map((metric) => valueInfo(metric, 'float32', [{ dim_param: 'S' }])),
+      ...metrics.map((metric) =>
+        valueInfo(metric, 'float32', [{ dim_param: 'iterations' }, ...perIteration(unrolled)]),
+      ),
     ],
   };
 }
@@ -204,10 +265,19 @@ function loopGraph(
  *
  * @param order the step graphs of one step, in the order in which they run
  * @param options `target.inPlace` is taken as false: a Loop gives the next state memory of its own
- * @throws RangeError when `order` is empty
+ * @param unrolled whole steps of the Loop's body: state between them is memory that ONNX Runtime plans and uses again, while what
+ *   the body hands on is new memory each time
+ * @throws RangeError when `order` is empty, or `unrolled` is not a positive integer
  */
-export function buildLoopGraph(order: readonly StepGraphName[], options: StepGraphOptions): LoopGraph {
+export function buildLoopGraph(
+  order: readonly StepGraphName[],
+  options: StepGraphOptions,
+  unrolled = 1,
+): LoopGraph {
   if (order.length === 0) throw new RangeError('loop graph: a step needs at least one step graph');
+  if (!Number.isInteger(unrolled) || unrolled < 1) {
+    throw new RangeError(`loop graph: a body of ${unrolled} steps, expected at least 1`);
+  }
   const { gan, target = GRAPH_TARGETS.cpu, version } = options;
   const forLoop = { ...options, target: { ...target, inPlace: false } };
   const built = new Map([...new Set(order)].map((name) => [name, buildStepGraph(name, forLoop)]));
@@ -215,9 +285,14 @@ export function buildLoopGraph(order: readonly StepGraphName[], options: StepGra
   const reads = uniqueByName(runs.flatMap((run) => run.reads));
   const writes = uniqueByName(runs.flatMap((run) => run.writes));
   const metrics = [...new Set(runs.flatMap((run) => run.metrics))];
-  const step = new LoopBody(writes);
-  for (const run of runs) step.append(run);
-  const graph = loopGraph(step.build(metrics), step.stacked, { reads, writes, metrics });
+  const body = new LoopBody(writes, unrolled);
+  for (let place = 0; place < unrolled; place++) body.append(runs);
+  const graph = loopGraph(body.build(metrics), [...body.stacked.values()], {
+    reads,
+    writes,
+    metrics,
+    unrolled,
+  });
   const model = modelProto(graph, {
     description: `gan-onnx training steps of ${gan.name}, each ${order.join(', ')}`,
     ...(version === undefined ? {} : { version }),
@@ -225,6 +300,7 @@ export function buildLoopGraph(order: readonly StepGraphName[], options: StepGra
   return {
     bytes: encodeModel(model),
     tripCount: TRIP_COUNT,
+    unrolled,
     order: [...order],
     runs: runs.map(({ takesBatch, noise }) => ({ takesBatch, noise })),
     reads,

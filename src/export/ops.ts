@@ -54,6 +54,17 @@ const where: Infer = (op, [condition, a, b]) => {
   return [{ dtype: a!.dtype, shape }];
 };
 
+/** Clip whose two bounds are given, each a scalar. */
+const clip: Infer = (op, [x, low, high]) => {
+  for (const bound of [low!, high!]) {
+    requireSameType(op, x!, bound);
+    if (bound.shape.length > 0) {
+      throw new RangeError(`${op}: bound ${bound.name} ${formatShape(bound.shape)} is no scalar`);
+    }
+  }
+  return [{ dtype: x!.dtype, shape: x!.shape }];
+};
+
 const matMul: Infer = (op, [a, b]) => {
   requireSameType(op, a!, b!);
   if (a!.shape.length === 1 && b!.shape.length === 2 && a!.shape[0] === b!.shape[0]) {
@@ -258,6 +269,7 @@ export const OPERATORS = {
   ...entries(COMPARISON, { inputs: [2, 2], infer: comparison }),
   ...entries(REDUCTION, { inputs: [2, 2], infer: reduction }),
   Where: { inputs: [3, 3], infer: where },
+  Clip: { inputs: [3, 3], infer: clip },
   MatMul: { inputs: [2, 2], infer: matMul },
   Gemm: { inputs: [2, 3], infer: gemm },
   Reshape: { inputs: [2, 2], infer: reshape },

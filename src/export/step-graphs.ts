@@ -21,6 +21,7 @@ import {
   optimizerStep,
   type UpdateRule,
 } from './optimizers.js';
+import type { SharedPart } from './shared-part.js';
 import { type NetworkName, networkState, nextName, type StateSpec, stepName } from './state.js';
 import { GRAPH_TARGETS, type GraphTarget, updateAll } from './update-all.js';
 import type { Value } from './value.js';
@@ -174,15 +175,16 @@ class StepBuilder {
     loss: Value,
     state: ReadonlyMap<string, Value>,
     running: ReadonlyMap<string, Value>,
+    shared?: SharedPart,
   ) {
     const { gradientScale, update } = this.optimizerStep(network, state);
     const parameters = this.parameters(network);
     const current = parameters.map(({ name }) => state.get(name)!);
     if (this.weight === undefined) {
-      this.apply(network, update, gradients(loss, current, gradientScale), state, running);
+      this.apply(network, update, gradients(loss, current, gradientScale, shared), state, running);
       return;
     }
-    const weighted = gradients(loss, current, gradientScale.mul(this.weight));
+    const weighted = gradients(loss, current, gradientScale.mul(this.weight), shared);
     for (const [i, { name }] of parameters.entries()) this.graph.output(gradientName(name), weighted[i]!);
     this.gradients.push(...parameters);
     this.move(network, state, running);
@@ -287,8 +289,10 @@ function jointStep(options: StepGraphOptions, part: Part): GradientGraph {
   const [detected = judged] = again;
   const gLoss = step.generatorLoss(judged.output, generator);
   const dLoss = discriminatorLoss(real.output, detected.output);
-  step.update('generator', gLoss, generator, fake.updates);
-  step.update('discriminator', dLoss, discriminator, runningAfter(discriminator, [judged, real, ...again]));
+  const shared = detected === judged ? { from: judged.output, to: fake.output } : undefined;
+  const moved = runningAfter(discriminator, [judged, real, ...again]);
+  step.update('generator', gLoss, generator, fake.updates, shared);
+  step.update('discriminator', dLoss, discriminator, moved, shared);
   step.metric('d_loss', dLoss);
   step.metric('g_loss', gLoss);
   step.metric('d_real', real.output.sigmoid().mean());

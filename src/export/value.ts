@@ -72,6 +72,9 @@ export class Value {
     return this.graph.node('Where', [this, this.graph.lift(a, dtype), this.graph.lift(b, dtype)])[0]!;
   }
 
+  /** Each element, but at least `low` and at most `high`. */
+  clip = (low: Operand, high: Operand): Value => this.apply('Clip', [low, high]);
+
   /** Matrix product of rank-2 values with optional transposition, plus an optional bias that broadcasts. */
   gemm(other: Value, { transA = false, transB = false, bias }: GemmOptions = {}): Value {
     const attributes = { ...(transA ? { transA: 1 } : {}), ...(transB ? { transB: 1 } : {}) };

@@ -36,6 +36,9 @@ export interface DeviceEntry {
 /** A loop holds state twice more; beyond this, calls of one step are slow enough that what a call costs does not matter. */
 const LOOPED_STATE_BYTES = 256 * 2 ** 20;
 
+/** Steps of a loop's body on the CPU: most of what unrolling brings, and still quick to open. */
+const UNROLLED = 4;
+
 function stateBytes(state: GanState): number {
   return [...state.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
 }
@@ -51,7 +54,13 @@ export const DEVICES = {
     callMs: 250,
     create: (request, { stepsPerCall = 1, ...settings }) =>
       stepsPerCall > 1 && stateBytes(request.state) <= LOOPED_STATE_BYTES
-        ? createLoopEngine({ ...request, ...settings, ort: ORT_NODE, providers: ['cpu'] })
+        ? createLoopEngine({
+            ...request,
+            ...settings,
+            ort: ORT_NODE,
+            providers: ['cpu'],
+            unrolled: UNROLLED,
+          })
         : createSessionEngine({ ...request, ...settings }),
   },
   webgpu: {

@@ -40,6 +40,8 @@ export interface LoopEngineOptions {
   threads?: number;
   /** Whether runs write into memory that they are given, as by default; onnxruntime-web does not. */
   preallocated?: boolean;
+  /** Steps of the loop's body, 1 by default; what is left over of a call's steps runs as single steps. */
+  unrolled?: number;
 }
 
 export type StepMetrics = Partial<Record<Metric, number>>;
@@ -177,7 +179,16 @@ class LoopedEngine implements LoopEngine {
   async runMany(steps: readonly (readonly StepInputs[])[]): Promise<StepMetrics[]> {
     const { graph } = this.loop;
     checkSteps(graph, steps);
+    const looped = steps.length - (steps.length % graph.unrolled);
+    const metrics = await this.runLoop(steps.slice(0, looped));
+    for (const runs of steps.slice(looped)) metrics.push(await this.runSingly(runs));
+    return metrics;
+  }
+
+  /** Runs a multiple of the body's steps. */
+  private async runLoop(steps: readonly (readonly StepInputs[])[]): Promise<StepMetrics[]> {
     if (steps.length === 0) return [];
+    const { graph } = this.loop;
     this.looped ??= this.loop.open();
     const loop = { graph, session: await this.looped };
     const results = await this.move(loop, this.stackedFeeds(steps), graph.metrics);
@@ -186,6 +197,14 @@ class LoopedEngine implements LoopEngine {
         graph.metrics.map((metric) => [metric, (results[metric]!.data as Float32Array)[s]!]),
       ),
     );
+  }
+
+  private async runSingly(runs: readonly StepInputs[]): Promise<StepMetrics> {
+    const metrics: StepMetrics = {};
+    for (const [i, name] of this.loop.graph.order.entries()) {
+      Object.assign(metrics, (await this.run(name, runs[i]!)).metrics);
+    }
+    return metrics;
   }
 
   /** Runs a graph from the current state to the next. */
@@ -210,9 +229,9 @@ class LoopedEngine implements LoopEngine {
 
   private stackedFeeds(steps: readonly (readonly StepInputs[])[]): Tensors {
     const { ort, image } = this.given;
-    const { tripCount, runs } = this.loop.graph;
+    const { tripCount, unrolled, runs } = this.loop.graph;
     const feeds: Tensors = {
-      [tripCount]: new ort.Tensor('int64', BigInt64Array.of(BigInt(steps.length)), []),
+      [tripCount]: new ort.Tensor('int64', BigInt64Array.of(BigInt(steps.length / unrolled)), []),
     };
     for (const [i, run] of runs.entries()) {
       const ofSteps = steps.map((inputs) => hostFeeds(ort, run, inputs[i]!, image));
@@ -239,14 +258,14 @@ class LoopedEngine implements LoopEngine {
  * can run the graphs
  */
 export async function createLoopEngine(given: LoopEngineOptions): Promise<LoopEngine> {
-  const { ort, providers = ['cpu'], graphs, order, options, threads } = given;
+  const { ort, providers = ['cpu'], graphs, order, options, threads, unrolled } = given;
   const open = ({ bytes }: StepGraph | LoopGraph): Promise<InferenceSession> =>
     ort.InferenceSession.create(bytes, {
       executionProviders: providers,
       graphOptimizationLevel: 'all',
       ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
     });
-  const loop = buildLoopGraph(order, options);
+  const loop = buildLoopGraph(order, options, unrolled);
   const reads = [...graphs, loop].flatMap((graph) => graph.reads);
   const specs = [...new Map(reads.map((spec) => [spec.name, spec])).values()];
   const state = new BufferedState(ort, specs, given.state);

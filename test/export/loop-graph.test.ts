@@ -18,11 +18,13 @@ const OPTIONS: StepGraphOptions = {
   generatorLoss: 'nonsaturating',
 };
 const D_TWICE: StepGraphName[] = ['discriminator', 'discriminator', 'generator'];
-const ORDERS: [string, StepGraphName[]][] = [
-  ['joint', ['joint']],
-  ['d-first, k = 2', D_TWICE],
-  ['g-first', ['generator', 'discriminator']],
-  ['D alone', ['discriminator']],
+const ORDERS: [string, StepGraphName[], number][] = [
+  ['joint', ['joint'], 1],
+  ['joint, three steps at a time', ['joint'], 3],
+  ['d-first, k = 2', D_TWICE, 1],
+  ['d-first, k = 2, two steps at a time', D_TWICE, 2],
+  ['g-first', ['generator', 'discriminator'], 1],
+  ['D alone', ['discriminator'], 1],
 ];
 
 const outer = ({ bytes }: LoopGraph): GraphProto => decodeModel(bytes).graph!;
@@ -33,8 +35,8 @@ const described = ({ name, type }: ValueInfoProto): string => {
   return `${name} ${elem_type} [${(shape!.dim ?? []).map((dim) => dim.dim_param ?? dim.dim_value)}]`;
 };
 
-describe.each(ORDERS)('the loop over %s', (_name, order) => {
-  const loop = buildLoopGraph(order, OPTIONS);
+describe.each(ORDERS)('the loop over %s', (_name, order, unrolled) => {
+  const loop = buildLoopGraph(order, OPTIONS, unrolled);
   const graph = outer(loop);
   const body = bodyOf(graph);
   const written = names(loop.writes);
@@ -122,7 +124,7 @@ describe('a loop graph', () => {
     const loop = buildLoopGraph(D_TWICE, OPTIONS);
     expect(loop.metrics).toEqual(['d_loss', 'd_real', 'd_fake', 'g_loss']);
     const metrics = names(bodyOf(outer(loop)).output).slice(-4);
-    expect(metrics).toEqual(['1.d_loss', '1.d_real', '1.d_fake', '2.g_loss']);
+    expect(metrics).toEqual(['0.1.d_loss', '0.1.d_real', '0.1.d_fake', '0.2.g_loss']);
   });
 
   it('feeds each run of a step with inputs of its own', () => {
@@ -156,5 +158,12 @@ describe('a loop graph', () => {
 
   it('is refused for a step of no graphs', () => {
     expect(() => buildLoopGraph([], OPTIONS)).toThrow('loop graph: a step needs at least one step graph');
+  });
+
+  it('is refused for a body of no steps', () => {
+    expect(() => buildLoopGraph(['joint'], OPTIONS, 0)).toThrow(
+      'loop graph: a body of 0 steps, expected at least 1',
+    );
+    expect(() => buildLoopGraph(['joint'], OPTIONS, 1.5)).toThrow(RangeError);
   });
 });

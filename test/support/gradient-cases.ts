@@ -251,6 +251,11 @@ export const GRADIENT_CASES: Partial<Record<OpType, fc.Arbitrary<Case>>> = {
     inputs: operands.map((shape) => ({ shape })),
     build: ([condition, a, b]) => condition!.greater(0).where(a!, b!),
   })),
+  Clip: shapes().map((shape) => ({
+    inputs: [{ shape }, { shape: [] }, { shape: [] }],
+    // The bounds drawn are about 0; what is clipped lies on both sides of them and between.
+    build: ([x, low, high]) => x!.mul(3).clip(low!.sub(1), high!.add(1)),
+  })),
   MatMul: matMul,
   Gemm: gemm,
   ReduceSum: reduction('sum'),
