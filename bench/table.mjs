@@ -15,7 +15,8 @@ import { parseArgs } from 'node:util';
 import { ganState } from '../dist/export/index.js';
 import { firstImages } from '../dist/train/data/first-images.js';
 import { configGan } from '../dist/train/index.js';
-import { measureFloor } from './floor.mjs';
+import { measureBreakdown } from './breakdown.mjs';
+import { startFloor } from './floor.mjs';
 import { alternate, pairedRatio, summary } from './rounds.mjs';
 import {
   benchConfig,
@@ -104,6 +105,7 @@ async function timeCase({ name, preset, steps, warmup = 20, engines, libraries, 
       peers.push(...side.map((one) => ({ ...one, group: library, slow: true })));
     }
   }
+  if (floor) peers.push({ ...(await startFloor(config, threads)), group: 'floor' });
   // What takes a second a step is not repeated as often.
   const gently = peers.map(({ slow, run, ...peer }) => ({
     ...peer,
@@ -117,18 +119,29 @@ async function timeCase({ name, preset, steps, warmup = 20, engines, libraries, 
       `  ${side.name.padEnd(34)} ${median.toFixed(2).padStart(9)}  (p10 ${low.toFixed(2)}, p90 ${high.toFixed(2)})${beside}`,
     );
   }
+  const { gflop, megabytes, rate, copy } = sides.at(-1).about?.() ?? {};
+  if (floor) {
+    console.log(
+      `    ${gflop.toFixed(2)} GFLOP at ${rate.toFixed(0)} GFLOP/s, ${megabytes.toFixed(0)} MB at ${copy.toFixed(1)} GB/s`,
+    );
+  }
   const groups = groupBy(sides.slice(1));
   const of = { of: name, batch: batchSize, pixels: imageSize };
   for (const [group, members] of groups)
     ratio(of, group, Math.max(...members.map((side) => pairedRatio(sides[0], side))));
   for (const { stop } of sides) await stop();
-  if (floor) {
-    const { ms, gflop, rate, megabytes, copy } = await measureFloor(config, threads);
-    const { median } = summary(sides[0].times);
+  if (floor) await tellBreakdown(config);
+}
+
+/** Prints where our step's time goes. */
+async function tellBreakdown(config) {
+  const operators = await measureBreakdown(config, threads);
+  const total = operators.reduce((sum, { ms }) => sum + ms, 0);
+  console.log(`  by operator, as ONNX Runtime profiles a single step: ${total.toFixed(2)} ms`);
+  for (const { op, ms, nodes } of operators.filter((one) => one.ms >= 0.01 * total)) {
     console.log(
-      `  floor ${ms.toFixed(2)}: ${gflop.toFixed(2)} GFLOP at ${rate.toFixed(0)} GFLOP/s, ${megabytes.toFixed(0)} MB at ${copy.toFixed(1)} GB/s`,
+      `    ${op.padEnd(32)} ${ms.toFixed(2).padStart(9)}  ${((100 * ms) / total).toFixed(0).padStart(3)} %, ${nodes} nodes`,
     );
-    ratio(of, 'floor', median / ms);
   }
 }
 
