@@ -36,8 +36,8 @@ export interface DeviceEntry {
 /** A loop holds state twice more; beyond this, calls of one step are slow enough that what a call costs does not matter. */
 const LOOPED_STATE_BYTES = 256 * 2 ** 20;
 
-/** Steps of a loop's body on the CPU: most of what unrolling brings, and still quick to open. */
-const UNROLLED = 4;
+/** Runs of step graphs in a loop's body on the CPU: most of what unrolling brings, and still quick to open. */
+const BODY_RUNS = 4;
 
 function stateBytes(state: GanState): number {
   return [...state.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
@@ -59,7 +59,7 @@ export const DEVICES = {
             ...settings,
             ort: ORT_NODE,
             providers: ['cpu'],
-            unrolled: UNROLLED,
+            unrolled: Math.max(1, Math.floor(BODY_RUNS / request.order.length)),
           })
         : createSessionEngine({ ...request, ...settings }),
   },
