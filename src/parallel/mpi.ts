@@ -13,6 +13,7 @@ import { UserError } from '../system/user-error.js';
 import { type Communicator, PeerError } from './communicator.js';
 import type { Launch, MpiFamily } from './launcher.js';
 import { ABIS, type HandleName, MAX_VERSION, THREAD_MULTIPLE } from './mpi-abi.js';
+import { requirePmiDescriptor } from './pmi-descriptor.js';
 
 /** Version of koffi that this was written for, for advice. */
 const KOFFI = 'koffi@3.3.4';
@@ -246,13 +247,14 @@ class MpiCommunicator implements Communicator {
  * Joins the processes that the launcher started. A process that ends without `finalize`, for whatever reason, ends all of
  * them: MPI would take it for one that is done, and the others would wait for it.
  *
- * @throws UserError when koffi or the library is missing
+ * @throws UserError when koffi or the library is missing, or the launcher's descriptor was not handed on
  */
 export async function joinMpi({ family, onMachine }: Launch): Promise<Communicator> {
   // Read when the library is loaded. UCX, to watch the heap, grows and shrinks it once when MPI begins; memory that another of
   // Node's threads takes between the two is lost under its feet (UCX 1.13: a segmentation fault in one job of forty).
   process.env.UCX_MEM_EVENTS ??= 'n';
   const mpi = new Mpi(openLibrary(await loadKoffi(), family));
+  if (family === 'mpich') requirePmiDescriptor();
   const provided = Buffer.alloc(4);
   mpi.call('MPI_Init_thread', null, null, THREAD_MULTIPLE, provided);
   const guard = (code: number): void => mpi.call('MPI_Abort', mpi.handle('world'), code === 0 ? 1 : code);

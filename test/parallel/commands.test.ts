@@ -31,6 +31,31 @@ it('refuses --shard under a launcher', async () => {
   );
 });
 
+describe.skipIf(MPIRUN.mpich === undefined)('how the launcher starts gan-onnx', () => {
+  const start = (...command: string[]) =>
+    startRanks('mpich', 2, [...smallRun(), '--max-steps', '2', '--out', join(temporaryFolder(), 'run')], {
+      command,
+    }).done;
+
+  it('may be what the README says', async () => {
+    const [, command] = /^mpirun -n 4 (.+) train --preset/m.exec(readFileSync('README.md', 'utf8'))!;
+    const { code, stdout } = await start(...command!.split(' '));
+    expect(code).toBe(0);
+    expect(stdout).toContain('done after 2 steps');
+  });
+
+  it('may not be npx, which does not hand on the connection to the launcher', async () => {
+    const { code, stderr } = await start('npx', '--no-install', 'gan-onnx');
+    expect(code).toBe(1);
+    expect(stderr.match(/^gan-onnx: .*$/gm)).toEqual([
+      expect.stringMatching(
+        /^gan-onnx: the launcher's connection .* \(PMI_FD\), is not open: .* without npx$/,
+      ),
+    ]);
+    expect(stderr).not.toMatch(/write_line|MPI error/);
+  });
+});
+
 describe('what is missing', () => {
   it('is named when there is no library', async () => {
     const out = join(temporaryFolder(), 'run');

@@ -60,6 +60,8 @@ export interface LaunchOptions {
   /** Flags of the launcher. */
   flags?: readonly string[];
   env?: Readonly<Record<string, string>>;
+  /** What gan-onnx is started by, in the folder of the repository; the built command itself if left out. */
+  command?: readonly string[];
 }
 
 /**
@@ -71,9 +73,8 @@ export function startRanks(
   family: MpiFamily,
   ranks: number | readonly (readonly string[])[],
   args: readonly string[] = [],
-  { before = [], flags = [], env = {} }: LaunchOptions = {},
+  { before = [], flags = [], env = {}, command = [process.execPath, MAIN] }: LaunchOptions = {},
 ): MpiJob {
-  const command = [process.execPath, MAIN];
   const parts =
     typeof ranks === 'number'
       ? ['-n', String(ranks), ...command, ...args]
