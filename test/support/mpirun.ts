@@ -132,3 +132,8 @@ export function pidOfRank(job: MpiJob, rank: number): number {
   }
   throw new Error(`no process of rank ${rank} below ${job.child.pid}`);
 }
+
+/** The process that started another one. */
+export function parentOf(pid: number): number {
+  return Number(execFileSync('ps', ['-o', 'ppid=', '-p', String(pid)], { encoding: 'utf8' }));
+}
