@@ -8,12 +8,7 @@ import { type Launch, launchOf, threadsOf } from '../parallel/launcher.js';
 import { printable } from '../system/printable.js';
 import { UserError } from '../system/user-error.js';
 import { InterruptedError } from './interrupt.js';
-
-/** Ends a process whose error another rank tells. */
-export class ToldError extends Error {
-  override readonly name = 'ToldError';
-  readonly exitCode = 1;
-}
+import { report, ToldError } from './report.js';
 
 /** Milliseconds that ranks other than 0 leave rank 0 to say that others were lost. */
 const DEFERENCE = 2000;
@@ -53,11 +48,13 @@ function said(rank: number, message: string): UserError {
   return new UserError(named(rank, message));
 }
 
-/** What a rank prints, and whether it leaves the group in order first. */
+/** What a rank ends with, and whether it leaves the group in order first. */
 async function leave(group: Communicator, error: unknown, advice: string): Promise<unknown> {
   if (error instanceof GroupError) {
+    // Before the others leave: a launcher may end rank 0 as soon as one of them has failed.
+    const told = group.rank === 0 ? new ToldError(report(error.cause ?? error)) : undefined;
     await group.finalize();
-    if (group.rank === 0) return error.cause ?? error;
+    if (told !== undefined) return told;
     return error.cause instanceof InterruptedError ? error.cause : new ToldError();
   }
   setTimeout(() => process.exit(1), GRACE + DEFERENCE).unref();
@@ -71,7 +68,7 @@ async function leave(group: Communicator, error: unknown, advice: string): Promi
 
 /**
  * @param advice what to do when the run is ended by force
- * @throws what the work throws; on ranks other than 0 a ToldError where rank 0 throws the same
+ * @throws what the work throws; a ToldError where rank 0 has printed what ended all ranks
  */
 export async function inGroup<T>(
   work: (member: Member | undefined) => Promise<T>,

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The gan-onnx command: wiring only. */
 
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
 import { fileProblem } from '../system/files.js';
 import { packageVersion } from '../system/package-version.js';
 import { UserError } from '../system/user-error.js';
@@ -11,29 +11,12 @@ import { embedCommand } from './embed.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
 import { figureCommand } from './figure.js';
-import { ToldError } from './in-group.js';
 import { inspectCommand } from './inspect.js';
 import { interpolateCommand } from './interpolate.js';
-import { InterruptedError } from './interrupt.js';
 import { playgroundCommand } from './playground.js';
+import { report } from './report.js';
 import { sampleCommand } from './sample.js';
 import { trainCommand } from './train.js';
-
-/** Exit codes: 1 for what went wrong, 2 for wrong usage. */
-const EXIT = { failure: 1, usage: 2 } as const;
-
-/** Says what went wrong in one line, and gives the exit code. */
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
-  if (error instanceof InterruptedError || error instanceof ToldError) return error.exitCode;
-  const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  const known = error instanceof UserError;
-  const line = known ? message : `unexpected error: ${message.split('\n', 1)[0]}`;
-  const debug = process.env.GAN_ONNX_DEBUG !== undefined;
-  const hint = known || debug ? '' : ' (set GAN_ONNX_DEBUG=1 for where)';
-  process.stderr.write(`gan-onnx: ${line}${hint}\n${debug ? `${stack}\n` : ''}`);
-  return EXIT.failure;
-}
 
 const version = packageVersion();
 const program = new Command('gan-onnx')
