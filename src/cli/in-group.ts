@@ -1,17 +1,14 @@
 /** Runs a command's work as one of the processes that an MPI launcher started; or alone, where none did. */
 
-import { availableParallelism, cpus, hostname } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GroupError } from '../parallel/agreement.js';
 import { type Communicator, PeerError } from '../parallel/communicator.js';
 import { type Launch, launchOf, threadsOf } from '../parallel/launcher.js';
-import { printable } from '../system/printable.js';
 import { UserError } from '../system/user-error.js';
 import { InterruptedError } from './interrupt.js';
 import { report, ToldError } from './report.js';
-
-/** Milliseconds that ranks other than 0 leave rank 0 to say that others were lost. */
-const DEFERENCE = 2000;
+import { DEFERENCE, named, toldElsewhere } from './spokesman.js';
 
 /** Milliseconds in which a process must end by itself once its work has failed: the others wait for it. */
 const GRACE = 3000;
@@ -35,13 +32,9 @@ async function join(launch: Launch): Promise<Communicator> {
     return await joinMpi(launch);
   } catch (error) {
     // Nothing can be said to the others yet: one process of each machine speaks.
-    if (launch.onMachine !== undefined && launch.onMachine.rank > 0) throw new ToldError();
+    if (launch.onMachine !== undefined && launch.onMachine.rank > 0) throw await toldElsewhere();
     throw error instanceof UserError && launch.rank > 0 ? said(launch.rank, error.message) : error;
   }
-}
-
-function named(rank: number, message: string): string {
-  return `rank ${rank} on ${printable(hostname())}: ${message}`;
 }
 
 function said(rank: number, message: string): UserError {

@@ -14,8 +14,9 @@ import { figureCommand } from './figure.js';
 import { inspectCommand } from './inspect.js';
 import { interpolateCommand } from './interpolate.js';
 import { playgroundCommand } from './playground.js';
-import { report } from './report.js';
+import { exitCodeOf, report } from './report.js';
 import { sampleCommand } from './sample.js';
+import { isSpokesman, toldElsewhere } from './spokesman.js';
 import { trainCommand } from './train.js';
 
 const version = packageVersion();
@@ -25,6 +26,12 @@ const program = new Command('gan-onnx')
   )
   .version(version)
   .showHelpAfterError('(gan-onnx --help lists what there is)')
+  // Wrong usage is the same on all processes of a launcher.
+  .configureOutput({
+    writeErr: (text) => {
+      if (isSpokesman()) process.stderr.write(text);
+    },
+  })
   .exitOverride();
 for (const command of [
   trainCommand(version),
@@ -53,10 +60,15 @@ for (const [name, stream] of Object.entries({ stdout: process.stdout, stderr: pr
     if (ended) process.exitCode = report(broken);
   });
 }
+let isUnderWay = false;
+program.hook('preAction', () => {
+  isUnderWay = true;
+});
 try {
   await program.parseAsync(acceptUnderscores(process.argv));
   if (broken !== undefined) throw broken;
 } catch (error) {
-  process.exitCode = report(broken ?? error);
+  const isToldElsewhere = !isUnderWay && !isSpokesman() && exitCodeOf(error) !== 0;
+  process.exitCode = report(broken ?? (isToldElsewhere ? await toldElsewhere(exitCodeOf(error)) : error));
 }
 ended = true;

@@ -16,16 +16,24 @@ export class ToldError extends Error {
   }
 }
 
-/** Says on stderr what went wrong, in one line, and gives the exit code. */
-export function report(error: unknown): number {
-  // Commander has said it.
+/** Exit code of a command that fails so. */
+export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
   if (error instanceof InterruptedError || error instanceof ToldError) return error.exitCode;
+  return EXIT.failure;
+}
+
+/** Says on stderr what went wrong, in one line, and gives the exit code. */
+export function report(error: unknown): number {
+  const code = exitCodeOf(error);
+  // Commander has said its own.
+  const isTold = [CommanderError, InterruptedError, ToldError].some((kind) => error instanceof kind);
+  if (isTold) return code;
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   const known = error instanceof UserError;
   const line = known ? message : `unexpected error: ${message.split('\n', 1)[0]}`;
   const debug = process.env.GAN_ONNX_DEBUG !== undefined;
   const hint = known || debug ? '' : ' (set GAN_ONNX_DEBUG=1 for where)';
   process.stderr.write(`gan-onnx: ${line}${hint}\n${debug ? `${stack}\n` : ''}`);
-  return EXIT.failure;
+  return code;
 }
