@@ -77,7 +77,9 @@ describe.skipIf(MPIRUN.mpich === undefined || !MAY_MAKE_HOSTS)('two hosts', () =
       expect(performance.now() - began).toBeLessThan(30_000);
       await sleep(100);
     }
-    expect(job.stderr()).toMatch(/^gan-onnx: rank 0 on \S+: no answer from the other ranks within 5 s/m);
+    const { code, stderr } = await job.done;
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/^gan-onnx: rank 0 on \S+: no answer from the other ranks within 5 s/m);
     const { step } = await readRunCheckpoint(run);
     expect(step).toBeGreaterThanOrEqual(10);
   });
