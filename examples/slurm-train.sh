@@ -27,4 +27,8 @@ else
   # --batch-size is that of all ranks together.
   run=(--preset pytorch-gan --data-dir "$data" --batch-size 256 --out "$out" --force)
 fi
-exec srun --mpi="${GAN_MPI:-pmi2}" npx gan-onnx train "${run[@]}" --threads "$SLURM_CPUS_PER_TASK"
+# Not through npx, which does not hand on the descriptor over which Slurm speaks to a rank: the command of the package that is
+# installed in this folder, or of a clone.
+command=node_modules/gan-onnx/dist/cli/main.js
+[ -e "$command" ] || command=dist/cli/main.js
+exec srun --mpi="${GAN_MPI:-pmi2}" node "$command" train "${run[@]}" --threads "$SLURM_CPUS_PER_TASK"

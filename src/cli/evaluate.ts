@@ -13,7 +13,7 @@ import {
 import { batchesOf, drawBatches } from '../infer/draw-batches.js';
 import { sha256Of } from '../infer/file-sum.js';
 import { type Generator, SAMPLE_DEVICES, type SampleDevice, TILE } from '../infer/index.js';
-import { beginTogether } from '../parallel/agreement.js';
+import { beginTogether, type Facts } from '../parallel/agreement.js';
 import type { Communicator } from '../parallel/communicator.js';
 import { randomPermutation } from '../random/index.js';
 import { availableMemory, gibibytes } from '../system/memory.js';
@@ -131,28 +131,55 @@ function checkMemory({ image }: Generator['description'], samples: number): void
   );
 }
 
+/** What a generator's file holds. */
+interface GeneratorFile {
+  path: string;
+  bytes: Uint8Array;
+  sha256: string;
+}
+
+async function readGenerator(path: string): Promise<GeneratorFile> {
+  const bytes = await readGeneratorFile(path);
+  return { path, bytes, sha256: sha256Of(bytes) };
+}
+
+/** Loads a generator, and refuses one that cannot be compared with the data. */
+async function openComparable(
+  { path, bytes }: GeneratorFile,
+  splits: MnistSplits,
+  flags: EvaluateFlags,
+): Promise<Generator> {
+  const generator = await openGenerator(path, bytes, flags);
+  try {
+    checkSize(path, generator.description, splits.test, flags.dataDir);
+    checkMemory(generator.description, flags.samples);
+    return generator;
+  } catch (error) {
+    await generator.release();
+    throw error;
+  }
+}
+
 /** What is evaluated, as points: a generator's samples, or training images in their place. */
 async function pointsOf(
-  path: string | undefined,
+  file: GeneratorFile | undefined,
   splits: MnistSplits,
   flags: EvaluateFlags,
   signal: AbortSignal,
-  isSilent: boolean,
+  group: Communicator | undefined,
 ): Promise<{ points: PointSet; source: Evaluation['source'] }> {
-  if (path === undefined) {
+  if (file === undefined) {
     const { train } = splits;
     const order = randomPermutation(train.count, { seed: flags.seed, stream: 'shuffle', index: 0 });
     const chosen = imagesAt(train, order.subarray(0, flags.samples));
     return { points: pointsOfImages(chosen), source: { kind: 'real' } };
   }
-  const bytes = await readGeneratorFile(path);
-  const generator = await openGenerator(path, bytes, flags);
+  const { path, sha256 } = file;
+  const load = () => openComparable(file, splits, flags);
+  const generator = await (group === undefined ? load() : beginTogether(group, load, () => ({})));
   try {
-    checkSize(path, generator.description, splits.test, flags.dataDir);
-    checkMemory(generator.description, flags.samples);
-    const points = await drawPoints(generator, flags, signal, isSilent);
-    const { device } = generator.placement;
-    return { points, source: { kind: 'generator', file: path, sha256: sha256Of(bytes), device } };
+    const points = await drawPoints(generator, flags, signal, group !== undefined && group.rank > 0);
+    return { points, source: { kind: 'generator', file: path, sha256, device: generator.placement.device } };
   } catch (error) {
     throw samplingProblem(path, error);
   } finally {
@@ -220,17 +247,18 @@ async function evaluation(
   command: Command,
   group: Communicator | undefined,
 ): Promise<string | undefined> {
-  const prepare = async (): Promise<MnistSplits> => {
+  const prepare = async (): Promise<{ splits: MnistSplits; file: GeneratorFile | undefined }> => {
     checkFlags(path, flags, (flag) => command.getOptionValueSource(flag) === 'cli');
     const found = await readMnistSplits(flags.dataDir);
     checkCounts(found, flags);
-    return found;
+    return { splits: found, file: path === undefined ? undefined : await readGenerator(path) };
   };
-  const facts = ({ sha256 }: MnistSplits) => ({
+  const facts = ({ splits: { sha256 }, file: own }: Awaited<ReturnType<typeof prepare>>): Facts => ({
     'flags with SHA-256': sha256Of(new TextEncoder().encode(JSON.stringify(flags))),
     'data with SHA-256': Object.values(sha256).join(' '),
+    ...(own === undefined ? {} : { 'a generator with SHA-256': own.sha256 }),
   });
-  const splits = await (group === undefined ? prepare() : beginTogether(group, prepare, facts));
+  const { splits, file } = await (group === undefined ? prepare() : beginTogether(group, prepare, facts));
   const isFollower = group !== undefined && group.rank > 0;
   const { metric: name, sigma, seed } = flags;
   const metric: Metric = METRICS[name];
@@ -241,7 +269,7 @@ async function evaluation(
   const started = performance.now();
   const found = await interruptible(
     async (signal): Promise<Evaluation> => {
-      const { points: samples, source } = await pointsOf(path, splits, flags, signal, isFollower);
+      const { points: samples, source } = await pointsOf(file, splits, flags, signal, group);
       const progress = isFollower ? SILENT : lateProgress('points');
       const request: MetricRequest = {
         samples,

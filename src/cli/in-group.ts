@@ -1,22 +1,14 @@
 /** Runs a command's work as one of the processes that an MPI launcher started; or alone, where none did. */
 
-import { availableParallelism, cpus, hostname } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GroupError } from '../parallel/agreement.js';
 import { type Communicator, PeerError } from '../parallel/communicator.js';
 import { type Launch, launchOf, threadsOf } from '../parallel/launcher.js';
-import { printable } from '../system/printable.js';
 import { UserError } from '../system/user-error.js';
 import { InterruptedError } from './interrupt.js';
-
-/** Ends a process whose error another rank tells. */
-export class ToldError extends Error {
-  override readonly name = 'ToldError';
-  readonly exitCode = 1;
-}
-
-/** Milliseconds that ranks other than 0 leave rank 0 to say that others were lost. */
-const DEFERENCE = 2000;
+import { report, ToldError } from './report.js';
+import { DEFERENCE, named, toldElsewhere } from './spokesman.js';
 
 /** Milliseconds in which a process must end by itself once its work has failed: the others wait for it. */
 const GRACE = 3000;
@@ -40,24 +32,22 @@ async function join(launch: Launch): Promise<Communicator> {
     return await joinMpi(launch);
   } catch (error) {
     // Nothing can be said to the others yet: one process of each machine speaks.
-    if (launch.onMachine !== undefined && launch.onMachine.rank > 0) throw new ToldError();
+    if (launch.onMachine !== undefined && launch.onMachine.rank > 0) throw await toldElsewhere();
     throw error instanceof UserError && launch.rank > 0 ? said(launch.rank, error.message) : error;
   }
-}
-
-function named(rank: number, message: string): string {
-  return `rank ${rank} on ${printable(hostname())}: ${message}`;
 }
 
 function said(rank: number, message: string): UserError {
   return new UserError(named(rank, message));
 }
 
-/** What a rank prints, and whether it leaves the group in order first. */
+/** What a rank ends with, and whether it leaves the group in order first. */
 async function leave(group: Communicator, error: unknown, advice: string): Promise<unknown> {
   if (error instanceof GroupError) {
+    // Before the others leave: a launcher may end rank 0 as soon as one of them has failed.
+    const told = group.rank === 0 ? new ToldError(report(error.cause ?? error)) : undefined;
     await group.finalize();
-    if (group.rank === 0) return error.cause ?? error;
+    if (told !== undefined) return told;
     return error.cause instanceof InterruptedError ? error.cause : new ToldError();
   }
   setTimeout(() => process.exit(1), GRACE + DEFERENCE).unref();
@@ -71,7 +61,7 @@ async function leave(group: Communicator, error: unknown, advice: string): Promi
 
 /**
  * @param advice what to do when the run is ended by force
- * @throws what the work throws; on ranks other than 0 a ToldError where rank 0 throws the same
+ * @throws what the work throws; a ToldError where rank 0 has printed what ended all ranks
  */
 export async function inGroup<T>(
   work: (member: Member | undefined) => Promise<T>,

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The gan-onnx command: wiring only. */
 
-import { Command, CommanderError } from 'commander';
+import { Command } from 'commander';
 import { fileProblem } from '../system/files.js';
 import { packageVersion } from '../system/package-version.js';
 import { UserError } from '../system/user-error.js';
@@ -11,29 +11,13 @@ import { embedCommand } from './embed.js';
 import { evaluateCommand } from './evaluate.js';
 import { exportCommand } from './export.js';
 import { figureCommand } from './figure.js';
-import { ToldError } from './in-group.js';
 import { inspectCommand } from './inspect.js';
 import { interpolateCommand } from './interpolate.js';
-import { InterruptedError } from './interrupt.js';
 import { playgroundCommand } from './playground.js';
+import { exitCodeOf, report } from './report.js';
 import { sampleCommand } from './sample.js';
+import { isSpokesman, toldElsewhere } from './spokesman.js';
 import { trainCommand } from './train.js';
-
-/** Exit codes: 1 for what went wrong, 2 for wrong usage. */
-const EXIT = { failure: 1, usage: 2 } as const;
-
-/** Says what went wrong in one line, and gives the exit code. */
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT.usage;
-  if (error instanceof InterruptedError || error instanceof ToldError) return error.exitCode;
-  const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  const known = error instanceof UserError;
-  const line = known ? message : `unexpected error: ${message.split('\n', 1)[0]}`;
-  const debug = process.env.GAN_ONNX_DEBUG !== undefined;
-  const hint = known || debug ? '' : ' (set GAN_ONNX_DEBUG=1 for where)';
-  process.stderr.write(`gan-onnx: ${line}${hint}\n${debug ? `${stack}\n` : ''}`);
-  return EXIT.failure;
-}
 
 const version = packageVersion();
 const program = new Command('gan-onnx')
@@ -42,6 +26,12 @@ const program = new Command('gan-onnx')
   )
   .version(version)
   .showHelpAfterError('(gan-onnx --help lists what there is)')
+  // Wrong usage is the same on all processes of a launcher.
+  .configureOutput({
+    writeErr: (text) => {
+      if (isSpokesman()) process.stderr.write(text);
+    },
+  })
   .exitOverride();
 for (const command of [
   trainCommand(version),
@@ -70,10 +60,15 @@ for (const [name, stream] of Object.entries({ stdout: process.stdout, stderr: pr
     if (ended) process.exitCode = report(broken);
   });
 }
+let isUnderWay = false;
+program.hook('preAction', () => {
+  isUnderWay = true;
+});
 try {
   await program.parseAsync(acceptUnderscores(process.argv));
   if (broken !== undefined) throw broken;
 } catch (error) {
-  process.exitCode = report(broken ?? error);
+  const isToldElsewhere = !isUnderWay && !isSpokesman() && exitCodeOf(error) !== 0;
+  process.exitCode = report(broken ?? (isToldElsewhere ? await toldElsewhere(exitCodeOf(error)) : error));
 }
 ended = true;

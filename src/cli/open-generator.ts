@@ -8,7 +8,7 @@ import { availableMemory, gibibytes } from '../system/memory.js';
 import { UserError } from '../system/user-error.js';
 import { type GeneratorFlags, generatorSettings } from './generator-flags.js';
 
-const EXPECTED = 'a generator.onnx, as gan-onnx train leaves it';
+const EXPECTED = 'a generator.onnx of gan-onnx train';
 
 /** What the device or the model is to blame for, with its name in front. */
 export function samplingProblem(path: string, error: unknown): unknown {

@@ -101,7 +101,7 @@ export function sampleOptions(): Option[] {
     integerOption(
       '--part-size <n>',
       `write parts of n samples into the folder --out; multiples of ${TILE} are the fastest (default: ` +
-        `${DEFAULT_PART_SIZE} with --shard)`,
+        `${DEFAULT_PART_SIZE} with --shard; under mpirun fewer where a process would have none)`,
       { min: 1 },
     ),
     integerOption('--batch-size <n>', 'samples held in memory at once', { min: 1, max: 65536 }).default(256),

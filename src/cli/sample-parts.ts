@@ -12,6 +12,7 @@ import { interruptible } from './interrupt.js';
 import { checkSampleMemory, openGenerator, readGeneratorFile, samplingProblem } from './open-generator.js';
 import { createProgress, type Progress } from './progress.js';
 import { outOf, type SampleFlags } from './sample-flags.js';
+import { asRank } from './spokesman.js';
 
 function plural(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? '' : 's'}`;
@@ -111,9 +112,14 @@ async function open(request: PartsRequest): Promise<SampleParts> {
 }
 
 export async function sampleParts(path: string, flags: SampleFlags): Promise<void> {
+  const model = await asRank('machine', () => readGeneratorFile(path));
+  // Its shard, and the manifest of it, are its own.
+  await asRank('none', () => writeShard(path, model, flags));
+}
+
+async function writeShard(path: string, model: Uint8Array, flags: SampleFlags): Promise<void> {
   const { count, start, seed, format, partSize, shard, force = false } = flags;
   const out = outOf(flags);
-  const model = await readGeneratorFile(path);
   const opened = await open({
     model,
     options: generatorSettings(flags),

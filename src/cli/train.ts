@@ -201,19 +201,24 @@ function onlyDevice({ device }: TrainFlags): DeviceName | undefined {
   return device === 'auto' ? undefined : device;
 }
 
-/** Runs the training with progress on stderr; as one of several processes, of which rank 0 says how it goes. */
+/**
+ * Runs the training with progress on stderr; as one of several processes, of which rank 0 says how it goes.
+ *
+ * @param on.place is told the run's folder
+ * @param on.agreed called once all of several processes have the same settings and data
+ */
 async function trainWithProgress(
   flags: TrainFlags,
   version: string,
   member: Member | undefined,
-  onPlace: (out: string) => void,
+  on: { place: (out: string) => void; agreed: () => void },
 ): Promise<{ result: RunResult | undefined; interruption: unknown; isPoints: boolean }> {
   const find = () => runPlace(flags);
   const place = await (member === undefined ? find() : beginTogether(member.group, find, () => ({})));
   const { config } = place;
   // A folder that is named by the time has rank 0's.
   const out = member === undefined ? place.out : await textOfRankZero(member.group, place.out);
-  onPlace(out);
+  on.place(out);
   const isFollower = member !== undefined && member.group.rank > 0;
   let progress: Progress | undefined;
   const say = (message: string): void => {
@@ -229,8 +234,10 @@ async function trainWithProgress(
         const { threads = member?.threads } = flags;
         const patience = flags.stepTimeout * 1000;
         const reason = new InterruptedError();
+        const { agreed } = on;
         const shared =
-          member && shareRun(member.group, { own: signal, reason, patience, onMachine: member.onMachine });
+          member &&
+          shareRun(member.group, { own: signal, reason, patience, onMachine: member.onMachine, agreed });
         const view =
           flags.live === undefined || isFollower ? undefined : await openView(flags.live, place, say);
         const options: RunOptions = {
@@ -300,7 +307,9 @@ async function trainWithProgress(
         say(
           member === undefined
             ? 'ending as soon as it is safe (Ctrl-C again ends at once)'
-            : `told to end, by hand or because a rank was lost: ending with this step if all are there; ${goingOn(out)}`,
+            : `gan-onnx: ${member.says(
+                `told to end, by hand or because a rank was lost: ending with this step if all are there; ${goingOn(out)}`,
+              )}`,
         ),
     );
   } finally {
@@ -354,14 +363,18 @@ export function trainCommand(version: string): Command {
     const advice = () => goingOn(out);
     const { result, interruption, isPoints } = await inGroup(
       (member) =>
-        trainWithProgress(flags, version, member, (place) => {
-          out = place;
-          // One a machine: a launcher may lose what is said on rank 0's when it ends the job.
-          if (member?.isFirstHere) {
+        trainWithProgress(flags, version, member, {
+          place(found) {
+            out = found;
+          },
+          // Not before: ranks that disagree have nothing to go on with.
+          agreed() {
+            // One a machine: a launcher may lose what is said on rank 0's when it ends the job.
+            if (!member?.isFirstHere) return;
             leaveLastWord(
               `gan-onnx: ${member.says(`ended by force, or one of the ranks was lost; ${advice()}`)}`,
             );
-          }
+          },
         }),
       advice,
     );

@@ -208,15 +208,21 @@ export async function parzenEstimate(
   }
   checkSets({ samples, test, ...(validation === undefined ? {} : { validation }) }, distances.size);
   const total = (test.count + (validation?.count ?? 0)) * samples.count;
-  const events = (before: number): ParzenEvents => ({
-    // Its share of the points stands for all of them.
-    onProgress: (done) => onProgress?.(before + done * (group?.size ?? 1), total),
+  const events = (before: number, { count }: PointSet): ParzenEvents => ({
+    // Its share of the points stands for all of them, and may be one larger than that of others.
+    onProgress: (done) =>
+      onProgress?.(before + Math.min(done * (group?.size ?? 1), count * samples.count), total),
     ...(signal === undefined ? {} : { signal }),
     ...(group === undefined ? {} : { group }),
   });
   const course: ParzenResult['course'] = [];
   if (validation !== undefined) {
-    const found = await logLikelihoods(distances, { points: validation, samples }, sigmas, events(0));
+    const found = await logLikelihoods(
+      distances,
+      { points: validation, samples },
+      sigmas,
+      events(0, validation),
+    );
     for (const [k, values] of found.entries()) course.push({ sigma: sigmas[k]!, mean: meanOf(values) });
   }
   const best = course.reduce(
@@ -224,7 +230,12 @@ export async function parzenEstimate(
     course[0] ?? { sigma: sigmas[0]!, mean: 0 },
   );
   const before = total - test.count * samples.count;
-  const [values] = await logLikelihoods(distances, { points: test, samples }, [best.sigma], events(before));
+  const [values] = await logLikelihoods(
+    distances,
+    { points: test, samples },
+    [best.sigma],
+    events(before, test),
+  );
   const mean = meanOf(values!);
   const deviation = Math.sqrt(meanOf(values!.map((value) => (value - mean) ** 2)));
   return { sigma: best.sigma, mean, standardError: deviation / Math.sqrt(test.count), course };

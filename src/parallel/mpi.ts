@@ -11,8 +11,10 @@ import { Worker } from 'node:worker_threads';
 import type { LibraryHandle } from 'koffi';
 import { UserError } from '../system/user-error.js';
 import { type Communicator, PeerError } from './communicator.js';
+import type { Farewell } from './farewell-guard.js';
 import type { Launch, MpiFamily } from './launcher.js';
 import { ABIS, type HandleName, MAX_VERSION, THREAD_MULTIPLE } from './mpi-abi.js';
+import { requirePmiDescriptor } from './pmi-descriptor.js';
 
 /** Version of koffi that this was written for, for advice. */
 const KOFFI = 'koffi@3.3.4';
@@ -31,6 +33,9 @@ const FAREWELL_MS = 600_000;
 
 /** Milliseconds that MPI's own end may take, after all that ranks had to say is said. */
 const FINALIZE_MS = 60_000;
+
+/** Milliseconds that MPI_Abort may take to reach the launcher, whose machine may be the one that was lost. */
+const ABORT_MS = 5000;
 
 /** Bytes of one broadcast: counts are 32-bit integers. */
 const MAX_BYTES = 2 ** 30;
@@ -152,6 +157,10 @@ class Mpi {
   }
 }
 
+function guardFarewell(workerData: Farewell): Worker {
+  return new Worker(new URL('./farewell-guard.js', import.meta.url), { workerData });
+}
+
 class MpiCommunicator implements Communicator {
   readonly rank: number;
   readonly size: number;
@@ -232,8 +241,9 @@ class MpiCommunicator implements Communicator {
   async finalize(): Promise<void> {
     this.limitWaits(Math.max(this.limit, FAREWELL_MS));
     await this.barrier();
-    const guard = new Worker(new URL('./farewell-guard.js', import.meta.url), {
-      workerData: { ms: FINALIZE_MS },
+    const guard = guardFarewell({
+      ms: FINALIZE_MS,
+      line: `MPI did not end within ${FINALIZE_MS / 1000} s; all files are written`,
     });
     await once(guard, 'online');
     this.mpi.call('MPI_Finalize');
@@ -246,18 +256,27 @@ class MpiCommunicator implements Communicator {
  * Joins the processes that the launcher started. A process that ends without `finalize`, for whatever reason, ends all of
  * them: MPI would take it for one that is done, and the others would wait for it.
  *
- * @throws UserError when koffi or the library is missing
+ * @throws UserError when koffi or the library is missing, or the launcher's descriptor was not handed on
  */
 export async function joinMpi({ family, onMachine }: Launch): Promise<Communicator> {
   // Read when the library is loaded. UCX, to watch the heap, grows and shrinks it once when MPI begins; memory that another of
   // Node's threads takes between the two is lost under its feet (UCX 1.13: a segmentation fault in one job of forty).
   process.env.UCX_MEM_EVENTS ??= 'n';
+  // A rank that another one reads from may be killed: UCX would print a page of its own stack before our line.
+  process.env.UCX_HANDLE_ERRORS ??= 'none';
   const mpi = new Mpi(openLibrary(await loadKoffi(), family));
+  if (family === 'mpich') requirePmiDescriptor();
   const provided = Buffer.alloc(4);
   mpi.call('MPI_Init_thread', null, null, THREAD_MULTIPLE, provided);
-  const guard = (code: number): void => mpi.call('MPI_Abort', mpi.handle('world'), code === 0 ? 1 : code);
-  process.on('exit', guard);
+  const abort = (code: number): void => {
+    guardFarewell({
+      ms: ABORT_MS,
+      line: `the launcher did not take note within ${ABORT_MS / 1000} s that this process ends: it may be cut off; ended by force`,
+    });
+    mpi.call('MPI_Abort', mpi.handle('world'), code === 0 ? 1 : code);
+  };
+  process.on('exit', abort);
   const isCrowded = (onMachine?.size ?? 1) > availableParallelism();
   const eager = isCrowded ? EAGER_MS.crowded : EAGER_MS.alone;
-  return new MpiCommunicator(mpi, eager, () => process.off('exit', guard));
+  return new MpiCommunicator(mpi, eager, () => process.off('exit', abort));
 }

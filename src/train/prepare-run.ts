@@ -49,7 +49,7 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
     return own;
   };
   try {
-    return await beginTogether(shared.group, prepare, ({ dataset, chosen: { logInterval } }) =>
+    const prepared = await beginTogether(shared.group, prepare, ({ dataset, chosen: { logInterval } }) =>
       runFacts({
         config,
         version,
@@ -58,6 +58,8 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
         logInterval: options.logInterval ?? logInterval,
       }),
     );
+    shared.agreed?.();
+    return prepared;
   } catch (error) {
     if (own !== undefined) release(own);
     throw error;

@@ -20,6 +20,8 @@ export interface SharedRun {
   patience: number;
   /** How many ranks share this machine's memory. */
   onMachine: number;
+  /** Called once all ranks have the same settings and data. */
+  agreed?: () => void;
 }
 
 /** Characters of a setting that are told as they are. */
@@ -32,6 +34,7 @@ const LATER = 5000;
  * @param own this rank's signal; where it was not aborted, the agreed one has `reason` as its reason
  * @param patience milliseconds that rank 0 waits for the others in a step
  * @param onMachine ranks on this machine
+ * @param agreed called once all ranks have the same settings and data
  */
 export function shareRun(
   group: Communicator,
@@ -40,17 +43,19 @@ export function shareRun(
     reason,
     patience,
     onMachine,
-  }: { own?: AbortSignal; reason: unknown; patience: number; onMachine: number },
+    agreed,
+  }: { own?: AbortSignal; reason: unknown; patience: number; onMachine: number; agreed?: () => void },
 ): SharedRun {
-  const agreed = new AbortController();
+  const stop = new AbortController();
   return {
     group,
     onMachine,
     patience: patience + LATER * Math.min(group.rank, 2),
-    signal: agreed.signal,
+    signal: stop.signal,
+    ...(agreed === undefined ? {} : { agreed }),
     stop: {
       wanted: () => own?.aborted ?? false,
-      agreed: () => agreed.abort(own?.aborted ? own.reason : reason),
+      agreed: () => stop.abort(own?.aborted ? own.reason : reason),
     },
   };
 }

@@ -56,11 +56,16 @@ it('examples/slurm-train.sh begins a run, and goes on with one that has a checkp
   writeFileSync(join(folder, 'srun'), '#!/bin/sh\necho "$@"\n', { mode: 0o755 });
   const env = { PATH: `${folder}:${process.env.PATH}`, SLURM_CPUS_PER_TASK: '16' };
   const out = join(folder, 'run');
-  const shown = () =>
-    execFileSync('bash', ['examples/slurm-train.sh', 'my data', out], { env, encoding: 'utf8' });
+  const script = resolve('examples/slurm-train.sh');
+  const shown = (cwd = '.') => execFileSync('bash', [script, 'my data', out], { cwd, env, encoding: 'utf8' });
   expect(shown()).toBe(
-    `--mpi=pmi2 npx gan-onnx train --preset pytorch-gan --data-dir my data --batch-size 256 --out ${out} --force --threads 16\n`,
+    `--mpi=pmi2 node dist/cli/main.js train --preset pytorch-gan --data-dir my data --batch-size 256 --out ${out} --force --threads 16\n`,
   );
   mkdirSync(join(out, 'checkpoints', '1000'), { recursive: true });
-  expect(shown()).toBe(`--mpi=pmi2 npx gan-onnx train --resume ${out} --threads 16\n`);
+  const rest = `train --resume ${out} --threads 16\n`;
+  expect(shown()).toBe(`--mpi=pmi2 node dist/cli/main.js ${rest}`);
+  // A project that has installed the package.
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(resolve('.'), join(folder, 'node_modules', 'gan-onnx'));
+  expect(shown(folder)).toBe(`--mpi=pmi2 node node_modules/gan-onnx/dist/cli/main.js ${rest}`);
 });

@@ -169,9 +169,13 @@ describe('Parzen window on a line', () => {
     const sets = { samples, validation: values(2, 50, 6), test: values(3, 101, 6), sigmas: parzenSigmas(4) };
     await withDistances(6, async (distances) => {
       const one = await parzenEstimate(distances, sets);
+      const seen: number[] = [];
+      const onProgress = (done: number, total: number) => seen.push(done / total);
       const several = await Promise.all(
-        inProcessGroup(3).map((group) => parzenEstimate(distances, sets, { group })),
+        inProcessGroup(3).map((group) => parzenEstimate(distances, sets, { group, onProgress })),
       );
+      // 50 and 101 points are shares of 17 and 34 at most, three times which is more than all.
+      expect(Math.max(...seen)).toBe(1);
       for (const found of several) {
         expect(found.sigma).toBe(one.sigma);
         expect(found.mean).toBeCloseTo(one.mean, 10);

@@ -16,6 +16,11 @@ npx --no-install gan-onnx --version
 npx --no-install gan-onnx train --max-steps 3 --out run 2>/dev/null
 npx --no-install gan-onnx sample run/generator.onnx --count 4 --out samples.png 2>/dev/null
 test -s samples.png
+# As the README starts an installed package under MPI.
+if command -v mpiexec.hydra >/dev/null; then
+  mpiexec.hydra -n 2 node_modules/.bin/gan-onnx train --max-steps 3 --out together 2>/dev/null
+  test -s together/complete.json
+fi
 npx --no-install gan-onnx embed run/generator.onnx --out page 2>/dev/null
 test -s page/gan-sampler.js -a -s page/ort-wasm-simd-threaded.wasm
 node_modules/.bin/gan-onnx playground >address.txt &

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ganOnnx, smallRun, temporaryFolder } from '../support/cli.js';
+import { dataFolder, greyGenerator } from '../support/evaluation.js';
 import { MPIRUN, startRanks } from '../support/mpirun.js';
 
 const MODEL = resolve('models/mnist/generator.onnx');
@@ -29,6 +30,103 @@ it('refuses --shard under a launcher', async () => {
   expect(stderr).toBe(
     'gan-onnx: --shard is what mpirun makes of its ranks: leave it away, or start without mpirun\n',
   );
+});
+
+it.skipIf(MPIRUN.mpich === undefined)('gan-onnx sample leaves no rank without a part', async () => {
+  const out = join(temporaryFolder(), 'samples');
+  const args = ['sample', MODEL, '--count', '1001', '--format', 'idx', '--out', out];
+  const { code, stdout } = await startRanks('mpich', 2, args).done;
+  expect(code).toBe(0);
+  expect(stdout).toContain('shard 0 of 2: 448 samples (0 to 447) of seed 0 in 1 part');
+  expect(stdout).toContain('shard 1 of 2: 553 samples (448 to 1000) of seed 0 in 2 parts');
+});
+
+describe.skipIf(MPIRUN.mpich === undefined)('what all ranks get wrong is said once', () => {
+  it.each([
+    [
+      'sample --out -',
+      ['sample', MODEL, '--out', '-'],
+      'gan-onnx: --out - takes no parts, and the 2 processes that mpirun started write parts: name a folder, or start one\n',
+    ],
+    [
+      'sample as a grid',
+      ['sample', MODEL],
+      'gan-onnx: --format grid is one picture, and the 2 processes that mpirun started write parts: ' +
+        'use --format png or another one, or start one process\n',
+    ],
+    [
+      'sample without a model',
+      ['sample', '/nowhere.onnx', '--format', 'png'],
+      'gan-onnx: /nowhere.onnx does not exist: expected a generator.onnx of gan-onnx train that can be read\n',
+    ],
+    ['a value', ['train', '--lr', 'x'], 'gan-onnx: --lr x: expected a number above 0\n'],
+  ])('%s', async (_, args, stderr) => {
+    expect(await startRanks('mpich', 2, args).done).toEqual({ code: 1, stdout: '', stderr });
+  });
+
+  it('an unknown flag', async () => {
+    const { code, stderr } = await startRanks('mpich', 2, ['sample', '--bogus']).done;
+    expect(code).toBe(2);
+    expect(stderr.match(/unknown option '--bogus'/g)).toHaveLength(1);
+  });
+
+  it('evaluate without a model, and no rank aborts', async () => {
+    const args = ['evaluate', '/nowhere.onnx', '--data-dir', dataFolder(), '--test', '30', '--valid', '20'];
+    expect(await startRanks('mpich', 2, args).done).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'gan-onnx: /nowhere.onnx does not exist: expected a generator.onnx of gan-onnx train that can be read\n',
+    });
+  });
+
+  it('evaluate with a model of other images', async () => {
+    const args = ['evaluate', greyGenerator(8), '--data-dir', dataFolder(), '--test', '30', '--valid', '20'];
+    const { code, stderr } = await startRanks('mpich', 2, args).done;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(
+      /^gan-onnx: \S+ draws images of 1 x 8 x 8, and those in .*: use the data it was trained on\n$/,
+    );
+  });
+});
+
+it.skipIf(MPIRUN.mpich === undefined)(
+  'gan-onnx evaluate measures on two ranks what it does on one',
+  async () => {
+    const flags = ['--samples', '40', '--valid', '20', '--test', '29', '--json'];
+    const args = ['evaluate', greyGenerator(), '--data-dir', dataFolder(), ...flags];
+    const [one, two] = [await ganOnnx(args), await startRanks('mpich', 2, args).done];
+    expect([one.code, two.code]).toEqual([0, 0]);
+    const [{ value }, found] = [one, two].map(({ stdout }) => JSON.parse(stdout));
+    expect(found.value).toBeCloseTo(value, 6);
+    expect(two.stderr).not.toMatch(/5\d\/49 points/);
+    expect(two.stderr).toContain('49/49 points');
+  },
+);
+
+describe.skipIf(MPIRUN.mpich === undefined)('how the launcher starts gan-onnx', () => {
+  const start = (...command: string[]) =>
+    startRanks('mpich', 2, [...smallRun(), '--max-steps', '2', '--out', join(temporaryFolder(), 'run')], {
+      command,
+    }).done;
+
+  it('may be what the README says', async () => {
+    const [, command] = /^mpirun -n 4 (.+) train --preset/m.exec(readFileSync('README.md', 'utf8'))!;
+    const { code, stdout } = await start(...command!.split(' '));
+    expect(code).toBe(0);
+    expect(stdout).toContain('done after 2 steps');
+  });
+
+  it('may not be npx, which does not hand on the connection to the launcher', async () => {
+    const { code, stderr } = await start('npx', '--no-install', 'gan-onnx');
+    expect(code).toBe(1);
+    expect(stderr.match(/^gan-onnx: .*$/gm)).toEqual([
+      expect.stringMatching(
+        /^gan-onnx: the launcher's connection .* \(PMI_FD\), is not open: .* without npx$/,
+      ),
+    ]);
+    expect(stderr).not.toMatch(/write_line|MPI error/);
+  });
 });
 
 describe('what is missing', () => {

@@ -1,10 +1,20 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { readRunCheckpoint } from '../../src/train/resume.js';
 import { ganOnnx, temporaryFolder } from '../support/cli.js';
-import { MPIRUN, pidOfRank, startRanks } from '../support/mpirun.js';
+import { MPIRUN, parentOf, pidOfRank, startRanks } from '../support/mpirun.js';
 import { compareRuns, fiftySteps, PLAIN, untilCheckpoint } from '../support/runs.js';
 import { MAY_MAKE_HOSTS, twoHosts } from '../support/two-hosts.js';
+
+function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
 
 // Now and then MPICH's transport does not find the other end of so new a cable, and MPI_Init fails: hence the retries.
 describe.skipIf(MPIRUN.mpich === undefined || !MAY_MAKE_HOSTS)('two hosts', () => {
@@ -47,5 +57,30 @@ describe.skipIf(MPIRUN.mpich === undefined || !MAY_MAKE_HOSTS)('two hosts', () =
     const { step } = await readRunCheckpoint(run);
     const end = String(step + 2);
     expect(await ganOnnx(['train', '--resume', run, '--max-steps', end])).toMatchObject({ code: 0 });
+  });
+
+  it('leave nothing behind on the one that is cut off from the other', {
+    timeout: 120_000,
+    retry: 2,
+  }, async () => {
+    const run = join(temporaryFolder(), 'run');
+    const hosts = twoHosts();
+    const long = ['--network', 'mlp', '--max-steps', '100000', '--checkpoint-interval', '10', '--out', run];
+    const job = startRanks('mpich', 2, fiftySteps(100, ...long, '--step-timeout', '5'), hosts.launch);
+    await untilCheckpoint(run, job);
+    const rank = pidOfRank(job, 1);
+    const launched = [rank, parentOf(rank)];
+    hosts.cut();
+    const began = performance.now();
+    while (launched.some(isAlive)) {
+      // Its own wait, 5 s more than rank 0's, and what MPI_Abort is given.
+      expect(performance.now() - began).toBeLessThan(30_000);
+      await sleep(100);
+    }
+    const { code, stderr } = await job.done;
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/^gan-onnx: rank 0 on \S+: no answer from the other ranks within 5 s/m);
+    const { step } = await readRunCheckpoint(run);
+    expect(step).toBeGreaterThanOrEqual(10);
   });
 });

@@ -60,6 +60,8 @@ export interface LaunchOptions {
   /** Flags of the launcher. */
   flags?: readonly string[];
   env?: Readonly<Record<string, string>>;
+  /** What gan-onnx is started by, in the folder of the repository; the built command itself if left out. */
+  command?: readonly string[];
 }
 
 /**
@@ -71,9 +73,8 @@ export function startRanks(
   family: MpiFamily,
   ranks: number | readonly (readonly string[])[],
   args: readonly string[] = [],
-  { before = [], flags = [], env = {} }: LaunchOptions = {},
+  { before = [], flags = [], env = {}, command = [process.execPath, MAIN] }: LaunchOptions = {},
 ): MpiJob {
-  const command = [process.execPath, MAIN];
   const parts =
     typeof ranks === 'number'
       ? ['-n', String(ranks), ...command, ...args]
@@ -130,4 +131,9 @@ export function pidOfRank(job: MpiJob, rank: number): number {
     pending.push(...childrenOf(pid));
   }
   throw new Error(`no process of rank ${rank} below ${job.child.pid}`);
+}
+
+/** The process that started another one. */
+export function parentOf(pid: number): number {
+  return Number(execFileSync('ps', ['-o', 'ppid=', '-p', String(pid)], { encoding: 'utf8' }));
 }

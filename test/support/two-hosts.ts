@@ -36,6 +36,8 @@ export interface TwoHosts {
   launch: LaunchOptions;
   /** Bytes that a host has sent, with the headers of its packets. */
   sent(host: 0 | 1): number;
+  /** Pulls the cable out of the second host: neither hears of the other any more. */
+  cut(): void;
 }
 
 /** Waits until a host's end of the cable carries: the kernel may tell of it a second late, and MPI uses no other. */
@@ -88,6 +90,9 @@ exec ip netns exec $name /bin/sh -c "$*"
     sent(host) {
       const counter = `/sys/class/net/${CABLE}/statistics/tx_bytes`;
       return Number(ip('netns', 'exec', name(host), 'cat', counter));
+    },
+    cut() {
+      ip('-n', name(1), 'link', 'set', CABLE, 'down');
     },
   };
 }
