@@ -104,7 +104,7 @@ function options(): Option[] {
     }),
     integerOption(
       '--steps-per-call <n>',
-      'steps in one call, by one Loop (default: up to 16 in a quarter of a second; 64 with cuda)',
+      'steps in one call, by one Loop (default: up to 32 in 0.4 seconds; 64 with cuda)',
       {
         min: 1,
         max: 4096,

@@ -49,9 +49,9 @@ export const DEVICES = {
     target: GRAPH_TARGETS.cpu,
     logInterval: 1,
     remedy: 'reinstall onnxruntime-node',
-    stepsPerCall: 16,
+    stepsPerCall: 32,
     // Ctrl-C and progress wait for a call.
-    callMs: 250,
+    callMs: 400,
     create: (request, { stepsPerCall = 1, ...settings }) =>
       stepsPerCall > 1 && stateBytes(request.state) <= LOOPED_STATE_BYTES
         ? createLoopEngine({
