@@ -1,6 +1,6 @@
 /**
  * The operators that graphs are made of: one table entry each, which infers the outputs' types and shapes and refuses
- * wrong inputs. All but the training API's own are standard ai.onnx. Gradients are in `gradients.ts`.
+ * wrong inputs. All but the training API's own are standard ai.onnx. Gradients are in `gradient-rules.ts`.
  */
 
 import { constantIntegers, requireFloat, requireSameType } from './op-checks.js';

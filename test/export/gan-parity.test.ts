@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { GRADIENTS } from '../../src/export/gradients.js';
+import { GRADIENTS } from '../../src/export/gradient-rules.js';
 import { GANS, networkParameters } from '../../src/export/index.js';
 import {
   comparePytorch,

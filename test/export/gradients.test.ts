@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { GRADIENTS } from '../../src/export/gradients.js';
+import { GRADIENTS } from '../../src/export/gradient-rules.js';
 import {
   forward,
   Graph,
