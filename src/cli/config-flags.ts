@@ -40,6 +40,7 @@ export interface ConfigFlags {
   loss?: GeneratorLoss;
   lossSwitchStep?: number;
   trainImages?: number;
+  emaDecay?: number;
   network?: RunConfig['gan'];
 }
 
@@ -154,6 +155,7 @@ export function runConfig(flags: ConfigFlags, stored?: RunConfig): RunConfig {
       loss: flags.loss,
       lossSwitchStep: flags.lossSwitchStep,
       trainImages: flags.trainImages,
+      emaDecay: flags.emaDecay,
       schedule: flags.schedule,
     }),
     optimizer: optimizerSpec(flags, base.optimizer),

@@ -18,7 +18,7 @@ import { train } from '../train/run.js';
 import type { RunOptions, RunResult } from '../train/run-options.js';
 import { shareRun } from '../train/shared-run.js';
 import { UPDATE_SCHEDULES } from '../train/update-schedules.js';
-import { defined, integerOption } from './arguments.js';
+import { defined, integerOption, numberOption } from './arguments.js';
 import {
   type ConfigFlags,
   choiceOption,
@@ -92,6 +92,11 @@ function options(): Option[] {
     integerOption('--sample-interval <steps>', 'steps between two pictures (default: 400)', positive),
     integerOption('--checkpoint-interval <steps>', 'steps between two checkpoints (default: 1000)', positive),
     integerOption('--keep <n>', 'checkpoints to keep (default: 2)', positive),
+    numberOption(
+      '--ema-decay <x>',
+      'also keep the average of G over steps, with this decay a step, as generator-ema.onnx (default: 0, none)',
+      { min: 0, max: 1 },
+    ),
     choiceOption(
       '--on-nan <what>',
       'when losses or parameters are no numbers any more: stop (default), or rollback to the last checkpoint',
@@ -330,7 +335,7 @@ function goingOn(out: string): string {
 
 /** What the user reads at the end. */
 function summary(
-  { steps, interrupted, samples, generator, best, checkpoint, report }: RunResult,
+  { steps, interrupted, samples, generator, best, ema, checkpoint, report }: RunResult,
   out: string,
   isPoints: boolean,
 ): string {
@@ -338,9 +343,10 @@ function summary(
     best === undefined
       ? ''
       : `best so far:  ${best.path} (step ${best.step}, sliced Wasserstein distance ${best.score.toFixed(4)})\n`;
+  const emaLine = ema === undefined ? '' : `averaged:     ${ema}\n`;
   return (
     `${interrupted ? 'interrupted' : 'done'} after ${steps} steps\n` +
-    `sample grid:  ${samples}\ngenerator:    ${generator}\n${bestLine}` +
+    `sample grid:  ${samples}\ngenerator:    ${generator}\n${bestLine}${emaLine}` +
     `checkpoint:   ${checkpoint}\nreport:       ${report}\n` +
     // The command samples images.
     (isPoints ? '' : `more samples: gan-onnx sample ${generator} --count 100 --out more.png\n`) +

@@ -114,16 +114,21 @@ export class CheckpointStore {
    * Reads a checkpoint and compares its checksums.
    *
    * @param names the files that it must have
+   * @param optional the files that it may have, and that are read where its checksums name them
    * @throws UserError when it is missing, has other files, links or folders in their place, or is damaged
    */
-  async load(step: number, names: readonly string[]): Promise<Map<string, Uint8Array>> {
+  async load(
+    step: number,
+    names: readonly string[],
+    optional: readonly string[] = [],
+  ): Promise<Map<string, Uint8Array>> {
     const folder = this.folder(step);
     for (const path of [this.path, folder]) this.requireFolder(path);
     if (!existsSync(folder)) throw new UserError(`${folder} does not exist: expected a checkpoint`);
-    const sums = parseSums(await this.readFile(step, SUMS, 4096), names);
+    const sums = parseSums(await this.readFile(step, SUMS, 4096), names, optional);
     if (sums === undefined) throw new UserError(`${join(folder, SUMS)} is damaged`);
     const files = new Map<string, Uint8Array>();
-    for (const name of names) {
+    for (const name of sums.keys()) {
       const bytes = await this.readFile(step, name, MAX_BYTES);
       const found = await sha256(bytes);
       if (found !== sums.get(name)) {
@@ -184,8 +189,12 @@ export class CheckpointStore {
   }
 }
 
-/** Checksums by name from a SHA256SUMS, or undefined when it is not about exactly these files. */
-function parseSums(bytes: Uint8Array, names: readonly string[]): Map<string, string> | undefined {
+/** Checksums by name from a SHA256SUMS, or undefined when it is not about all of `names` and else only of `optional`. */
+function parseSums(
+  bytes: Uint8Array,
+  names: readonly string[],
+  optional: readonly string[],
+): Map<string, string> | undefined {
   const lines = new TextDecoder().decode(bytes).trimEnd().split('\n');
   const sums = new Map(
     lines.flatMap((line): [string, string][] => {
@@ -193,6 +202,10 @@ function parseSums(bytes: Uint8Array, names: readonly string[]): Map<string, str
       return sum === undefined ? [] : [[name!, sum]];
     }),
   );
-  const complete = lines.length === names.length && names.every((name) => sums.has(name));
+  const known = [...names, ...optional];
+  const complete =
+    lines.length === sums.size &&
+    names.every((name) => sums.has(name)) &&
+    [...sums.keys()].every((name) => known.includes(name));
   return complete ? sums : undefined;
 }

@@ -9,6 +9,7 @@ const MAY_CHANGE: readonly (keyof RunConfig)[] = [
   'maxSteps',
   'sampleInterval',
   'checkpointInterval',
+  'emaDecay',
 ];
 
 const SETTINGS = [
@@ -16,6 +17,7 @@ const SETTINGS = [
   'maxSteps',
   'trainImages',
   'lossSwitchStep',
+  'emaDecay',
   'units',
   'drawn',
 ] as (keyof RunConfig)[];

@@ -50,6 +50,11 @@ export interface RunConfig {
   sampleInterval: number;
   /** Steps between two checkpoints, and between two looks at whether the generator is the best so far. */
   checkpointInterval: number;
+  /**
+   * Decay of one step in the exponential moving average of G that is kept beside G, in [0, 1); with 0, as by default, there
+   * is none. Training does not depend on it.
+   */
+  emaDecay?: number;
   /** Integer in [0, 2^53): the same seed gives the same run, bit for bit, on the same machine. */
   seed: number;
 }
@@ -166,6 +171,10 @@ export function validateConfig(config: RunConfig): void {
     throw new UserError(`k is ${config.k} with schedule joint, which updates D once: use d-first or g-first`);
   }
   validateOptimizer(config.optimizer);
+  const { emaDecay = 0 } = config;
+  if (typeof emaDecay !== 'number' || !(emaDecay >= 0 && emaDecay < 1)) {
+    throw new UserError(`emaDecay is ${emaDecay}: expected a number from 0 up to, but not including, 1`);
+  }
 }
 
 /** Networks for points and toy data belong together. */

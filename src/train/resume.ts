@@ -8,7 +8,7 @@ import { CheckpointStore } from './checkpoint-store.js';
 import type { RunConfig } from './config.js';
 import { configDifferences, parseConfig } from './config-file.js';
 import type { AnyDataset } from './data/dataset.js';
-import { CHECKPOINT_FILES, decodeRunCheckpoint, type RunCheckpoint } from './run-checkpoint.js';
+import { CHECKPOINT_FILES, decodeRunCheckpoint, EMA_FILE, type RunCheckpoint } from './run-checkpoint.js';
 import { checkResumable, RUN_FILES } from './run-directory.js';
 
 /** A run's folder as its config.json describes it. */
@@ -42,7 +42,7 @@ export async function readStoredRun(path: string): Promise<StoredRun> {
 }
 
 async function loadCheckpoint(store: CheckpointStore, step: number): Promise<RunCheckpoint> {
-  const files = await store.load(step, Object.values(CHECKPOINT_FILES));
+  const files = await store.load(step, Object.values(CHECKPOINT_FILES), [EMA_FILE]);
   try {
     const checkpoint = decodeRunCheckpoint(files);
     if (checkpoint.step !== step) {
@@ -110,8 +110,8 @@ export function requireSameConfig(path: string, { record }: RunCheckpoint, confi
   const differences = configDifferences(record.config, config);
   if (differences.length === 0) return;
   throw new UserError(
-    `--resume ${path}: ${differences.join('; ')}: only --n-epochs, --max-steps, --sample-interval and ` +
-      '--checkpoint-interval of a resumed run may change; start a new run for anything else',
+    `--resume ${path}: ${differences.join('; ')}: only --n-epochs, --max-steps, --sample-interval, ` +
+      '--checkpoint-interval and --ema-decay of a resumed run may change; start a new run for anything else',
   );
 }
 

@@ -1,4 +1,7 @@
-/** A run's checkpoint: the state of G and of D in ONNX Runtime's format, and in each file what the run must know. */
+/**
+ * A run's checkpoint: the state of G and of D in ONNX Runtime's format, of the averaged G where there is one, and in each
+ * file what the run must know.
+ */
 
 import {
   type CheckpointFile,
@@ -25,6 +28,9 @@ export const CHECKPOINT_FILES: Readonly<Record<NetworkName, string>> = {
   generator: 'generator.checkpoint',
   discriminator: 'discriminator.checkpoint',
 };
+
+/** The file of the averaged generator, where there is one. */
+export const EMA_FILE = 'generator-ema.checkpoint';
 
 /** Score of the best generator so far and the steps it had; a smaller score is better. */
 export interface BestScore {
@@ -53,6 +59,8 @@ export interface RunRecord {
 /** A point of a run to go on from. */
 export interface RunCheckpoint extends TrainingPoint {
   record: RunRecord;
+  /** Parameters and running statistics of the averaged generator. */
+  ema?: GanState;
 }
 
 /** Name of the property with the updates that a network had before its optimiser began to count. */
@@ -96,7 +104,7 @@ export function encodeRunCheckpoint(checkpoint: RunCheckpoint): CheckpointFiles 
   const gan = configGan(config);
   const described = properties(checkpoint);
   const before = forgottenUpdates(config, checkpoint.step, checkpoint.state);
-  return new Map(
+  const files = new Map(
     NETWORKS.map((network) => {
       const integers = new Map([...described.integers, [UPDATES_BEFORE, before[network]]]);
       const own = { ...described, integers };
@@ -104,6 +112,9 @@ export function encodeRunCheckpoint(checkpoint: RunCheckpoint): CheckpointFiles 
       return [CHECKPOINT_FILES[network], encodeCheckpoint(file)];
     }),
   );
+  if (checkpoint.ema === undefined) return files;
+  const average = networkCheckpoint(gan.generator, config.optimizer, checkpoint.ema, described);
+  return files.set(EMA_FILE, encodeCheckpoint(average));
 }
 
 function integer({ integers }: CheckpointFile, name: string): number {
@@ -152,34 +163,34 @@ export function generatorUpdates(file: CheckpointFile): number {
  * @throws InvalidCheckpointError, naming the file, when one is damaged or they do not belong together
  */
 export function decodeRunCheckpoint(files: CheckpointFiles): RunCheckpoint {
-  const decoded = new Map(
-    NETWORKS.map((network) => {
-      const name = CHECKPOINT_FILES[network];
-      return [network, within(name, () => decodeCheckpoint(files.get(name) ?? new Uint8Array()))];
-    }),
-  );
+  const decode = (name: string) => within(name, () => decodeCheckpoint(files.get(name) ?? new Uint8Array()));
+  const decoded = new Map(NETWORKS.map((network) => [network, decode(CHECKPOINT_FILES[network])]));
   const first = decoded.get('generator')!;
   const config = within(CHECKPOINT_FILES.generator, () => configOf(first));
   const gan = configGan(config);
-  const state: GanState = new Map();
-  for (const [network, file] of decoded) {
-    within(CHECKPOINT_FILES[network], () => {
+  /** The state in a file that belongs to G's. */
+  const stateIn = (name: string, network: NetworkName, file: CheckpointFile): GanState =>
+    within(name, () => {
       if (
         integer(file, 'step') !== integer(first, 'step') ||
         text(file, 'config') !== text(first, 'config')
       ) {
         throw new InvalidCheckpointError(`it does not belong to ${CHECKPOINT_FILES.generator}`);
       }
-      for (const [name, tensor] of networkStateOf(gan[network], config.optimizer, file))
-        state.set(name, tensor);
+      return networkStateOf(gan[network], config.optimizer, file);
     });
+  const state: GanState = new Map();
+  for (const [network, file] of decoded) {
+    for (const [name, tensor] of stateIn(CHECKPOINT_FILES[network], network, file)) state.set(name, tensor);
   }
+  const ema = files.has(EMA_FILE) ? stateIn(EMA_FILE, 'generator', decode(EMA_FILE)) : undefined;
   return within(CHECKPOINT_FILES.generator, () => {
     const best = bestScore(first);
     const rollbacks = rollbackCount(first);
     return {
       step: integer(first, 'step'),
       state,
+      ...(ema === undefined ? {} : { ema }),
       record: {
         config,
         data: text(first, 'data_sha256'),

@@ -1,6 +1,6 @@
 /**
  * A run's folder: config.json, metrics.jsonl, images/<batches_done>.png, checkpoints/<step>/, samples.png and the
- * generators, the last one and the best one; and the lock of the process that writes it.
+ * generators, the last one, the best one and the average; and the lock of the process that writes it.
  */
 
 import {
@@ -30,7 +30,9 @@ export const RUN_FILES = {
   notes: 'notes.jsonl',
   generator: 'generator.onnx',
   best: 'generator-best.onnx',
+  ema: 'generator-ema.onnx',
   samples: 'samples.png',
+  emaSamples: 'samples-ema.png',
   report: 'report.html',
   images: 'images',
   checkpoints: 'checkpoints',
@@ -38,6 +40,12 @@ export const RUN_FILES = {
   /** Written last, by a run that was not ended early. */
   complete: 'complete.json',
 } as const;
+
+/** The files of a generator and of its samples, as RUN_FILES names them. */
+export interface GeneratorFiles {
+  generator: 'generator' | 'ema';
+  samples: 'samples' | 'emaSamples';
+}
 
 const FOLDERS: readonly string[] = [RUN_FILES.images, RUN_FILES.checkpoints];
 
@@ -233,10 +241,15 @@ export class RunDirectory {
   }
 
   write(
-    name: 'config' | 'generator' | 'best' | 'samples' | 'report' | 'complete',
+    name: 'config' | 'generator' | 'best' | 'ema' | 'samples' | 'emaSamples' | 'report' | 'complete',
     data: string | Uint8Array,
   ): void {
     writeFileAtomically(this.file(name), data);
+  }
+
+  /** Removes what an earlier run left of a generator that this one does not have. */
+  removeGenerator({ generator, samples }: GeneratorFiles): void {
+    for (const name of [generator, samples]) rmSync(this.file(name), { force: true });
   }
 
   /**

@@ -1,6 +1,6 @@
 /**
- * What a run keeps: checkpoints at intervals, the best generator so far, and at the end the last one with a picture of
- * its samples. Checkpoints are written while training goes on.
+ * What a run keeps: checkpoints at intervals, the best generator so far, and at the end the last one and the average, each
+ * with a picture of its samples. Checkpoints are written while training goes on.
  */
 
 import { buildGeneratorModel, type GanState } from '../export/index.js';
@@ -9,9 +9,10 @@ import { type GeneratorMeasure, referenceImages, samplesToCompare } from './best
 import { configGan, type RunConfig } from './config.js';
 import { type AnyDataset, holdsPoints } from './data/dataset.js';
 import { type Divergence, diverged } from './divergence.js';
+import { GeneratorEma, isAveraged } from './ema.js';
 import { pointPicture, samplePoints } from './point-picture.js';
 import { type BestScore, encodeRunCheckpoint } from './run-checkpoint.js';
-import type { RunDirectory } from './run-directory.js';
+import type { GeneratorFiles, RunDirectory } from './run-directory.js';
 import type { Trainer } from './trainer.js';
 
 export interface KeeperOptions {
@@ -29,6 +30,8 @@ export interface KeeperOptions {
   measure?: GeneratorMeasure;
   /** The best generator of the steps before, when the run was resumed. */
   best?: BestScore;
+  /** The averaged generator of the steps before. */
+  ema?: GanState;
   /** Step of the checkpoint that the run was resumed from. */
   savedStep?: number;
   /** How often the run has returned to a checkpoint. */
@@ -57,10 +60,13 @@ export class RunKeeper {
   private failure: unknown;
   private savedStep: number | undefined;
   private reference: ImageStack | undefined;
+  private readonly ema: GeneratorEma | undefined;
   /** The best generator so far. */
   best: BestScore | undefined;
 
   constructor(private readonly options: KeeperOptions) {
+    const { config, ema } = options;
+    if (isAveraged(config)) this.ema = new GeneratorEma(configGan(config).generator, config.emaDecay!, ema);
     this.best = options.best;
     this.savedStep = options.savedStep;
   }
@@ -88,6 +94,12 @@ export class RunKeeper {
     await this.settle();
   }
 
+  /** Takes the generator as it stands into the average, every EMA_INTERVAL steps. */
+  async average(): Promise<void> {
+    const { trainer } = this.options;
+    this.ema?.add(trainer.done, await trainer.readState());
+  }
+
   /** Looks whether the generator is the best so far, and begins to write a checkpoint. */
   async atInterval(): Promise<void> {
     const state = await this.finiteState();
@@ -96,7 +108,7 @@ export class RunKeeper {
   }
 
   /**
-   * The end of a run: its checkpoint, generator.onnx, and samples.png drawn by that very file.
+   * The end of a run: its checkpoint, generator.onnx, and samples.png drawn by that very file; and the same of the average.
    *
    * @param interrupted whether it ends early: only the steps that an uninterrupted run would judge are judged
    */
@@ -105,7 +117,11 @@ export class RunKeeper {
     if (!interrupted) await this.judge(state);
     await this.save(state);
     await this.settle();
-    await this.exportGenerator(state);
+    await this.exportGenerator(state, { generator: 'generator', samples: 'samples' });
+    const average = { generator: 'ema', samples: 'emaSamples' } as const;
+    // A run that was too short to average anything has its last generator in the place of an average.
+    if (this.ema !== undefined) await this.exportGenerator(this.ema.state ?? state, average);
+    else this.options.directory.removeGenerator(average);
   }
 
   /** The state as it stands. The losses of a step are from before its update: the last update shows only here. */
@@ -171,6 +187,7 @@ export class RunKeeper {
     const files = encodeRunCheckpoint({
       step,
       state,
+      ...(this.ema?.state === undefined ? {} : { ema: this.ema.state }),
       record: {
         config,
         data: dataset.description.sha256,
@@ -187,21 +204,21 @@ export class RunKeeper {
     });
   }
 
-  private async exportGenerator(state: GanState): Promise<void> {
+  private async exportGenerator(state: GanState, names: GeneratorFiles): Promise<void> {
     const { config, directory, dataset } = this.options;
     const bytes = this.model(state);
     const gan = configGan(config);
     if ('points' in gan && holdsPoints(dataset)) {
       const points = await samplePoints(bytes, gan, { count: POINTS, seed: config.seed });
-      directory.write('generator', bytes);
-      directory.write('samples', await encodePng(pointPicture(points, dataset.points)));
+      directory.write(names.generator, bytes);
+      directory.write(names.samples, await encodePng(pointPicture(points, dataset.points)));
       return;
     }
     const generator = await Generator.load(bytes, this.load);
     try {
       const samples = await this.asDivergence(generator.sample({ count: SAMPLES, seed: config.seed }));
-      directory.write('generator', bytes);
-      directory.write('samples', await encodePng(imageGrid(samples, { columns: SAMPLE_COLUMNS })));
+      directory.write(names.generator, bytes);
+      directory.write(names.samples, await encodePng(imageGrid(samples, { columns: SAMPLE_COLUMNS })));
     } finally {
       await generator.release();
     }

@@ -7,6 +7,7 @@ import type { UserError } from '../system/user-error.js';
 import type { CallLength } from './call-length.js';
 import type { RunConfig } from './config.js';
 import { type AnyDataset, holdsPoints } from './data/dataset.js';
+import { EMA_INTERVAL, isAveraged } from './ema.js';
 import type { Doctor, Note } from './health/doctor.js';
 import { createPictureWriter } from './picture-writer.js';
 import { pointPicture } from './point-picture.js';
@@ -89,6 +90,7 @@ export async function loop(
         on.step?.(report, ms);
       }
       keeper.requireSaved();
+      if (isAveraged(config) && trainer.done % EMA_INTERVAL === 0) await keeper.average();
       if (trainer.done % config.checkpointInterval === 0) {
         if (shared !== undefined) await meetAtStep(shared, config, trainer);
         await keeper.atInterval();
@@ -103,8 +105,8 @@ export async function loop(
 }
 
 /**
- * One step, or as many as one call may do: up to the next picture, which is drawn by a step of its own, checkpoint, or
- * end of the run.
+ * One step, or as many as one call may do: up to the next picture, which is drawn by a step of its own, checkpoint,
+ * generator that goes into the average, or end of the run.
  */
 export async function nextSteps(
   trainer: Trainer,
@@ -122,6 +124,7 @@ export async function nextSteps(
     calls.steps,
     left(config.sampleInterval),
     left(config.checkpointInterval),
+    ...(isAveraged(config) ? [left(EMA_INTERVAL)] : []),
     length.steps - done,
   ];
   return trainer.steps(Math.min(...bounds));

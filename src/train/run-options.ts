@@ -80,6 +80,8 @@ export interface RunResult {
   samples: string;
   /** The best generator of the run, where one was judged. */
   best?: BestScore & { path: string };
+  /** Path of the averaged generator, where one was kept. */
+  ema?: string;
   /** Path of a page about the run. */
   report: string;
   /** Folder of the last checkpoint. */

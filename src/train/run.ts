@@ -5,6 +5,7 @@ import { GroupError } from '../parallel/agreement.js';
 import { callLength } from './call-length.js';
 import type { AnyDataset } from './data/dataset.js';
 import { Divergence, MAX_ROLLBACKS } from './divergence.js';
+import { isAveraged } from './ema.js';
 import type { ChosenEngine } from './engines.js';
 import { createDoctor, type Note } from './health/doctor.js';
 import { openTrainer, type PreparedRun, prepareRun, release } from './prepare-run.js';
@@ -185,6 +186,7 @@ function openKeeper(
     keep,
     ...(measure === undefined ? {} : { measure }),
     ...(start?.record.best === undefined ? {} : { best: start.record.best }),
+    ...(start?.ema === undefined ? {} : { ema: start.ema }),
     ...(start !== undefined && start === resume ? { savedStep: start.step } : {}),
     ...(on.score === undefined ? {} : { onScore: on.score }),
     onSamples: (step, samples, real) => health.tell(health.doctor.compare(step, samples, real)),
@@ -212,6 +214,7 @@ async function trainToEnd(
     checkpoint: directory.checkpoints.folder(trainer.done),
     report: directory.file('report'),
     ...(keeper.best === undefined ? {} : { best: { ...keeper.best, path: directory.file('best') } }),
+    ...(isAveraged(options.config) ? { ema: directory.file('ema') } : {}),
   };
 }
 

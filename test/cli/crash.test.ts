@@ -22,6 +22,7 @@ function contents(run: string): Record<string, string> {
     metrics,
     generator: file('generator.onnx'),
     best: file('generator-best.onnx'),
+    average: file('generator-ema.onnx'),
     'state of G': state('generator'),
     'state of D': state('discriminator'),
   };
@@ -42,6 +43,8 @@ describe('a run that is killed', () => {
         '20',
         '--sample-interval',
         '500',
+        '--ema-decay',
+        '0.99',
       ],
     ];
     const resume = ['train', '--resume', killed];

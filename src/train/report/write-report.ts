@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RunConfig, RunLength } from '../config.js';
 import { Divergence, MAX_ROLLBACKS } from '../divergence.js';
+import { isAveraged } from '../ema.js';
 import { readNotes } from '../health/notes-file.js';
 import type { BestScore } from '../run-checkpoint.js';
 import type { RunDirectory } from '../run-directory.js';
@@ -75,16 +76,26 @@ function figures(ending: RunEnding, course: Course): [string, string][] {
   ];
 }
 
+const SAMPLES_OF = {
+  generator: { title: 'More samples', file: 'more.png' },
+  best: { title: 'Samples of the best generator', file: 'best.png' },
+  ema: { title: 'Samples of the averaged generator', file: 'averaged.png' },
+} as const;
+
 function commands(
   directory: RunDirectory,
   { config, length, steps, rollbacks, failure, best }: RunEnding,
 ): [string, string][] {
   const path = quoted(directory.path);
   // A run that failed leaves an earlier one's generator, which is not its own.
-  const isOwn = { generator: failure === undefined, best: best !== undefined };
+  const isOwn = {
+    generator: failure === undefined,
+    best: best !== undefined,
+    ema: failure === undefined && isAveraged(config),
+  };
   // The command samples images.
   const drawsImages = config.gan !== 'points';
-  const generators = (['generator', 'best'] as const).filter(
+  const generators = (['generator', 'best', 'ema'] as const).filter(
     (name) => drawsImages && isOwn[name] && existsSync(directory.file(name)),
   );
   // A run that may not return again diverges again.
@@ -95,8 +106,8 @@ function commands(
     failure instanceof Divergence ? ' --on-nan rollback' : isDone ? ` --max-steps ${2 * steps}` : '';
   return [
     ...generators.map((name): [string, string] => [
-      name === 'best' ? 'Samples of the best generator' : 'More samples',
-      `gan-onnx sample ${quoted(directory.file(name))} --count 100 --out ${name === 'best' ? 'best' : 'more'}.png`,
+      SAMPLES_OF[name].title,
+      `gan-onnx sample ${quoted(directory.file(name))} --count 100 --out ${SAMPLES_OF[name].file}`,
     ]),
     ...(goesOn
       ? [
