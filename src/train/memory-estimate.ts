@@ -8,11 +8,14 @@ import {
   placedLayers,
 } from '../export/index.js';
 import { configGan, type RunConfig } from './config.js';
+import { isAveraged } from './ema.js';
 
 /** Node, ONNX Runtime and the code itself, in bytes. */
 const BASE = 150 * 2 ** 20;
 /** Copies of the state that a run holds at once: two of the engine, and two more while a checkpoint is written. */
 const STATE_COPIES = 4;
+/** Copies of an averaged generator: the one before, the new one, and the file of a checkpoint. */
+const EMA_COPIES = 3;
 /** Tensors as large as a layer's output that one training step holds at once, roughly. */
 const ACTIVATION_COPIES = 6;
 
@@ -62,6 +65,7 @@ export function estimateMemory(config: RunConfig, images: number, inMemory = ima
     ),
   );
   const state = STATE_COPIES * (1 + slots) * parameters * 4;
+  const average = isAveraged(config) ? EMA_COPIES * parameterCount(gan.generator) * 4 : 0;
   const gradients = parameters * 4 + 4 * largest * 4;
   const perSample = activationCount(gan.generator) + 2 * activationCount(gan.discriminator);
   const batch = Math.min(config.batchSize, images);
@@ -69,5 +73,5 @@ export function estimateMemory(config: RunConfig, images: number, inMemory = ima
   const activations = batch * (perSample * ACTIVATION_COPIES + windows) * 4;
   // Points are drawn when they are needed.
   const pixels = 'points' in gan ? 0 : config.channels * config.imageSize ** 2;
-  return BASE + state + gradients + activations + inMemory * pixels;
+  return BASE + state + average + gradients + activations + inMemory * pixels;
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readRunCheckpoint } from '../../src/train/resume.js';
 import { ganOnnx, temporaryFolder } from '../support/cli.js';
 import { FAMILIES, MPIRUN, type MpiJob, pidOfRank, startRanks } from '../support/mpirun.js';
+import { norm } from '../support/numbers.js';
 import { compareRuns, fiftySteps, PLAIN, untilCheckpoint } from '../support/runs.js';
 
 const SGD = ['--optimizer', 'sgd', '--lr', '0.1', '--momentum', '0.5'];
@@ -37,6 +38,36 @@ describe.skipIf(MPIRUN.mpich === undefined)('training under mpirun', () => {
     const rest = ['train', '--resume', out('adam-n'), '--max-steps', '50', '--threads', '1'];
     expect(await startRanks('mpich', 3, rest).done).toMatchObject({ code: 0 });
     await expectSameRun(out('adam-n'), out('adam-1'));
+  });
+
+  it('has the average of G that the run of one process has', { timeout: 240_000 }, async () => {
+    const folder = temporaryFolder();
+    const long = fiftySteps(
+      100,
+      ...PLAIN,
+      ...SGD,
+      '--n-epochs',
+      '99',
+      '--max-steps',
+      '210',
+      '--ema-decay',
+      '0.9',
+    );
+    const ema = async (ranks: number) => {
+      const out = join(folder, String(ranks));
+      const run = [...long, '--out', out];
+      expect(await (ranks === 1 ? ganOnnx(run) : startRanks('mpich', ranks, run).done)).toMatchObject({
+        code: 0,
+      });
+      expect(existsSync(join(out, 'generator-ema.onnx'))).toBe(true);
+      return (await readRunCheckpoint(out)).ema!;
+    };
+    const [one, two] = [await ema(1), await ema(2)];
+    expect([...two.keys()]).toEqual([...one.keys()]);
+    for (const [name, { data }] of one) {
+      const found = Float64Array.from(data, (value, i) => value - two.get(name)!.data[i]!);
+      expect(norm(found)).toBeLessThanOrEqual(1e-3 * norm(data));
+    }
   });
 
   it.skipIf(MPIRUN.openmpi === undefined)('is the same with Open MPI', { timeout: 240_000 }, async () => {

@@ -12,6 +12,9 @@ describe('memory', () => {
     const needed = estimateMemory(cifar, 50_000);
     expect(needed).toBeGreaterThan(5 * 1.01e9);
     expect(needed).toBeLessThan(8 * 1.01e9);
+    // Of G's 89.4 million parameters three more copies, where they are averaged.
+    const averaged = estimateMemory({ ...cifar, emaDecay: 0.999 }, 50_000);
+    expect((averaged - needed) / (3 * 4 * 89.4e6)).toBeCloseTo(1, 2);
   });
 
   it('that is not there is refused in one line, before anything is made', () => {
