@@ -66,7 +66,8 @@ export function artifactFiles(
   version: string,
   precision: Precision = 'fp32',
 ): Map<string, Uint8Array> {
-  const { config } = checkpoint.record;
+  const { step, record } = checkpoint;
+  const { config } = record;
   const { optimizer, loss: generatorLoss } = config;
   if (optimizer.kind !== 'adam') {
     throw new UserError(
@@ -78,9 +79,10 @@ export function artifactFiles(
   const gan = configGan(config);
   // Moments that are not known begin at zero, and with them the count of steps that corrects Adam's bias.
   const state = startingState(gan, config, checkpoint.state);
-  const updatesBefore = forgottenUpdates(config, checkpoint.step, state);
+  const updatesBefore = forgottenUpdates(config, step, state);
   const options: StepGraphOptions = { gan, optimizer, generatorLoss, version, updatesBefore };
-  const checkpoints = encodeRunCheckpoint({ ...checkpoint, state });
+  // Without the average of G, which no artifact has a place for.
+  const checkpoints = encodeRunCheckpoint({ step, record, state });
   const files = new Map<string, Uint8Array>();
   for (const network of NETWORKS) {
     const artifacts = buildArtifacts(network, options);
@@ -89,7 +91,7 @@ export function artifactFiles(
     }
     files.set(join(network, CHECKPOINT), checkpoints.get(CHECKPOINT_FILES[network])!);
   }
-  const origin = { dataset: config.dataset, step: checkpoint.step, version };
+  const origin = { dataset: config.dataset, step, version };
   return files.set(GENERATOR, buildGeneratorModel(gan, state, origin, precision));
 }
 

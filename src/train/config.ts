@@ -171,10 +171,7 @@ export function validateConfig(config: RunConfig): void {
     throw new UserError(`k is ${config.k} with schedule joint, which updates D once: use d-first or g-first`);
   }
   validateOptimizer(config.optimizer);
-  const { emaDecay = 0 } = config;
-  if (typeof emaDecay !== 'number' || !(emaDecay >= 0 && emaDecay < 1)) {
-    throw new UserError(`emaDecay is ${emaDecay}: expected a number from 0 up to, but not including, 1`);
-  }
+  if (config.emaDecay !== undefined) requireDecay('emaDecay', config.emaDecay);
 }
 
 /** Networks for points and toy data belong together. */
@@ -222,20 +219,16 @@ function validateOptimizer(optimizer: OptimizerSpec): void {
   }
   if (optimizer.kind === 'sgd') {
     const { momentum } = optimizer;
-    if (momentum.kind === 'constant' && !(momentum.value >= 0 && momentum.value < 1)) {
-      throw new UserError(
-        `momentum is ${momentum.value}: expected a number from 0 up to, but not including, 1`,
-      );
-    }
+    if (momentum.kind === 'constant') requireDecay('momentum', momentum.value);
     return;
   }
-  for (const name of ['b1', 'b2'] as const) {
-    if (!(optimizer[name] >= 0 && optimizer[name] < 1)) {
-      throw new UserError(
-        `${name} is ${optimizer[name]}: expected a number from 0 up to, but not including, 1`,
-      );
-    }
-  }
+  for (const name of ['b1', 'b2'] as const) requireDecay(name, optimizer[name]);
+}
+
+function requireDecay(name: string, value: number): void {
+  // A setting of a file may be text.
+  if (typeof value === 'number' && value >= 0 && value < 1) return;
+  throw new UserError(`${name} is ${value}: expected a number from 0 up to, but not including, 1`);
 }
 
 /**
