@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
-import { buildStepGraph, ganState, initialState, nextName } from '../dist/export/index.js';
+import { buildStepGraph, ganState, initialState, nextName, widened } from '../dist/export/index.js';
 import { drawNoise } from '../dist/train/feed.js';
 import { configGan } from '../dist/train/index.js';
 import { hostFeeds, stateTensor } from '../dist/train/ort.js';
@@ -16,7 +16,8 @@ const median = (numbers) => numbers.sort((a, b) => a - b)[Math.floor(numbers.len
 
 /** Runs the joint step graph with profiling on, step after step; gives the path of the profile. */
 async function profile(config, threads, folder) {
-  const gan = configGan(config);
+  // As the session engine has it on the CPU.
+  const gan = widened(configGan(config));
   const graph = buildStepGraph('joint', { gan, optimizer: config.optimizer, generatorLoss: config.loss });
   const session = await ort.InferenceSession.create(graph.bytes, {
     intraOpNumThreads: threads,

@@ -109,7 +109,7 @@ function options(): Option[] {
     }),
     integerOption(
       '--steps-per-call <n>',
-      'steps in one call, by one Loop (default: up to 32 in 0.4 seconds; 64 with cuda)',
+      'steps in one call, by one Loop (default: up to 64, on the processor in one second)',
       {
         min: 1,
         max: 4096,

@@ -67,6 +67,12 @@ const swapLast = (x: Value): Value => {
   return x.transpose([...axes.slice(0, -2), last, last - 1]);
 };
 
+/** The scalar that a vector repeats. */
+function repeatedNumber({ producer, shape }: Value): Value | undefined {
+  const [source] = producer?.op === 'Expand' && shape.length === 1 ? producer.inputs : [];
+  return source?.shape.length === 0 ? source : undefined;
+}
+
 export const isFloat = ({ dtype }: Value): boolean => dtype === 'float32' || dtype === 'float64';
 
 const product = broadcasting(
@@ -149,12 +155,17 @@ export const GRADIENTS: Partial<Record<OpType, Rule>> = {
   Equal: none,
   GreaterOrEqual: none,
   Shape: none,
-  // Y = A B: dA = dY B^T, dB = A^T dY, summed over batch axes that broadcast; a vector A is one row
+  // Y = A B: dA = dY B^T, dB = A^T dY, summed over batch axes that broadcast; a vector A is one row, and where all of it is
+  // one number, as in sums and means of columns, the rows of dB are alike
   MatMul: ({ inputs: [a, b], dy }) => {
+    const number = repeatedNumber(a!);
     const asRow = (x: Value): Value => (a!.shape.length === 1 ? x.reshape([1, x.shape[0]!]) : x);
     return [
       () => asRow(dy).matmul(swapLast(b!)).sumTo(asRow(a!).shape).reshape(a!.shape),
-      () => swapLast(asRow(a!)).matmul(asRow(dy)).sumTo(b!.shape),
+      () =>
+        number !== undefined && b!.shape.length === 2
+          ? asRow(dy.mul(number)).expandLike(b!)
+          : swapLast(asRow(a!)).matmul(asRow(dy)).sumTo(b!.shape),
     ];
   },
   // Y = op(A) op(B) + C, op being a transposition or not

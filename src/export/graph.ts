@@ -127,14 +127,15 @@ export class Graph {
     throw new RangeError(`graph ${this.name}: no value has a dimension ${symbol}`);
   }
 
+  /** A scalar as many times as `size` says, as a vector. */
+  repeated(scalar: Value, size: Dim): Value {
+    const count = typeof size === 'number' ? this.integers([size]) : this.dimension(size);
+    return this.node('Expand', [scalar, count], { symbolic: JSON.stringify([size]) })[0]!;
+  }
+
   /** A vector of as many ones. */
   ones(size: Dim, dtype: DType): Value {
-    const one = this.scalar(1, dtype);
-    if (typeof size === 'number') {
-      return this.node('Expand', [one, this.integers([size])], { symbolic: JSON.stringify([size]) })[0]!;
-    }
-    const count = this.dimension(size);
-    return this.node('Expand', [one, count], { symbolic: JSON.stringify([size]) })[0]!;
+    return this.repeated(this.scalar(1, dtype), size);
   }
 
   concat(values: readonly Value[], axis: number): Value {

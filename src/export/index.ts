@@ -90,4 +90,5 @@ export {
 export { type TypedArray, typedArray } from './typed-arrays.js';
 export { GRAPH_TARGETS, type GraphTarget } from './update-all.js';
 export { type ConvOptions, type ConvTransposeOptions, Value } from './value.js';
+export { resizedState, widened } from './widened.js';
 export type { PoolOptions, WindowOptions } from './windows.js';

@@ -143,7 +143,10 @@ export class Value {
 
   /** Reductions over `axes`, or over all of them. */
   sum = (axes?: readonly number[], keepdims = false): Value => this.reduce('ReduceSum', axes, keepdims);
-  mean = (axes?: readonly number[], keepdims = false): Value => this.reduce('ReduceMean', axes, keepdims);
+  mean = (axes?: readonly number[], keepdims = false): Value =>
+    this.shape.length === 2 && axes?.length === 1 && axes[0] === 0 && !keepdims
+      ? this.columnMean()
+      : this.reduce('ReduceMean', axes, keepdims);
   reduceMax = (axes?: readonly number[], keepdims = false): Value => this.reduce('ReduceMax', axes, keepdims);
   reduceMin = (axes?: readonly number[], keepdims = false): Value => this.reduce('ReduceMin', axes, keepdims);
 
@@ -218,6 +221,12 @@ export class Value {
   private columnSum(): Value {
     const ones = this.graph.ones(this.shape[0]!, this.dtype);
     return ones.matmul(this);
+  }
+
+  /** The means of the columns of a matrix [N, C], in the same way. */
+  private columnMean(): Value {
+    const weight = this.graph.scalar(1, this.dtype).div(this.countOf([0]));
+    return this.graph.repeated(weight, this.shape[0]!).matmul(this);
   }
 
   /** This summed over the axes along which `shape` was broadcast to this value's shape; the inverse of expanding. */

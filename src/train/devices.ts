@@ -9,6 +9,7 @@ import { ORT_NODE } from './ort-node.js';
 import { createResidentEngine } from './resident-engine.js';
 import { createSessionEngine } from './session-engine.js';
 import type { EngineRequest } from './trainer.js';
+import { createWidened } from './widened-engine.js';
 
 export interface DeviceSettings {
   /** Threads inside an operator on the CPU; by default one for each physical core. */
@@ -43,25 +44,27 @@ function stateBytes(state: GanState): number {
   return [...state.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
 }
 
+function createOnCpu(
+  request: EngineRequest,
+  { stepsPerCall = 1, ...settings }: DeviceSettings,
+): Promise<Engine> {
+  if (stepsPerCall === 1 || stateBytes(request.state) > LOOPED_STATE_BYTES) {
+    return createSessionEngine({ ...request, ...settings });
+  }
+  const unrolled = Math.max(1, Math.floor(BODY_RUNS / request.order.length));
+  return createLoopEngine({ ...request, ...settings, ort: ORT_NODE, providers: ['cpu'], unrolled });
+}
+
 export const DEVICES = {
   cpu: {
     description: "the processor, through ONNX Runtime's cpu provider",
     target: GRAPH_TARGETS.cpu,
     logInterval: 1,
     remedy: 'reinstall onnxruntime-node',
-    stepsPerCall: 32,
+    stepsPerCall: 64,
     // Ctrl-C and progress wait for a call.
-    callMs: 400,
-    create: (request, { stepsPerCall = 1, ...settings }) =>
-      stepsPerCall > 1 && stateBytes(request.state) <= LOOPED_STATE_BYTES
-        ? createLoopEngine({
-            ...request,
-            ...settings,
-            ort: ORT_NODE,
-            providers: ['cpu'],
-            unrolled: Math.max(1, Math.floor(BODY_RUNS / request.order.length)),
-          })
-        : createSessionEngine({ ...request, ...settings }),
+    callMs: 1000,
+    create: (request, settings) => createWidened(request, (wide) => createOnCpu(wide, settings)),
   },
   webgpu: {
     description: "a GPU, through ONNX Runtime's webgpu provider (Vulkan, Metal or Direct3D 12)",

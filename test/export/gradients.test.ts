@@ -163,6 +163,18 @@ describe('gradients()', () => {
     expect([...slope!.data]).toEqual([6, 10]);
   });
 
+  it('of the means of columns are a row for all samples alike, not a matrix', async () => {
+    const graph = new Graph('g');
+    const x = graph.input('x', 'float32', ['N', 2]);
+    const mean = x.mean([0]);
+    graph.output('slope', gradients(mean.mul(mean).sum(), [x])[0]!.add(x.mul(0)));
+    // d (m1^2 + m2^2) / dx = 2 m / N
+    const { slope } = await runGraph(graph, { x: { shape: [4, 2], data: [1, 2, 3, 4, 5, 6, 7, 20] } });
+    expect([...slope!.data]).toEqual([2, 4, 2, 4, 2, 4, 2, 4]);
+    const products = graph.toModel().graph!.node!.filter(({ op_type }) => op_type === 'MatMul');
+    expect(products).toHaveLength(1);
+  });
+
   it('computes only the gradients that are asked for', () => {
     const graph = new Graph('g');
     const x = graph.input('x', 'float32', ['N', 4]);
