@@ -6,6 +6,7 @@
 
 import type { LayerKind } from './layers.js';
 import type { AnyGanSpec, NetworkSpec } from './networks.js';
+import type { OptimizerKind } from './optimizers.js';
 import { type GanState, ganState, type StateTensor } from './state.js';
 
 /** Numbers of 4096 bytes. */
@@ -58,11 +59,7 @@ function resized({ shape, data }: StateTensor, to: readonly number[]): StateTens
  * @param to the pair that it is to be the state of
  * @param state of parameters with one or two dimensions, where they differ
  */
-export function resizedState(
-  to: AnyGanSpec,
-  optimizer: Parameters<typeof ganState>[1],
-  state: GanState,
-): GanState {
+export function resizedState(to: AnyGanSpec, optimizer: OptimizerKind, state: GanState): GanState {
   const shapes = new Map(ganState(to, optimizer).map(({ name, shape }) => [name, shape]));
   return new Map(
     [...state].map(([name, tensor]): [string, StateTensor] => [
