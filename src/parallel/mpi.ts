@@ -34,6 +34,9 @@ const FAREWELL_MS = 600_000;
 /** Milliseconds that MPI's own end may take, after all that ranks had to say is said. */
 const FINALIZE_MS = 60_000;
 
+/** Milliseconds in which a launcher passes on what a process said last. */
+const PASSING_ON_MS = 200;
+
 /** Milliseconds that MPI_Abort may take to reach the launcher, whose machine may be the one that was lost. */
 const ABORT_MS = 5000;
 
@@ -269,6 +272,8 @@ export async function joinMpi({ family, onMachine }: Launch): Promise<Communicat
   const provided = Buffer.alloc(4);
   mpi.call('MPI_Init_thread', null, null, THREAD_MULTIPLE, provided);
   const abort = (code: number): void => {
+    // A launcher that hears that all is to end may pass on nothing more, not even what was said before.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PASSING_ON_MS);
     guardFarewell({
       ms: ABORT_MS,
       line: `the launcher did not take note within ${ABORT_MS / 1000} s that this process ends: it may be cut off; ended by force`,
