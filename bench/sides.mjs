@@ -45,8 +45,7 @@ export async function startOurs(config, { engine = 'session', threads, stepsPerC
     return times;
   };
   await run(warmup);
-  const name = engine === 'session' ? `gan-onnx, ${length.steps} a call` : `gan-onnx, ${engine}`;
-  return { name, run, stop: () => trainer.close() };
+  return { name: `gan-onnx, ${engine}`, run, stop: () => trainer.close() };
 }
 
 /** Interpreter with PyTorch: PYTHON, by default python3; undefined where it has none. */
